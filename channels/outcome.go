@@ -18,6 +18,9 @@ const (
 
 var outcomeNames = [...]string{"pending", "sending", "accepted", "delivered", "confirmed", "failed", "ambiguous", "expired", "cancelled"}
 
+// OutcomeCount is how many outcomes there are.
+const OutcomeCount = int(Cancelled) + 1
+
 // AllOutcomes lists every outcome.
 func AllOutcomes() []Outcome {
 	all := make([]Outcome, len(outcomeNames))

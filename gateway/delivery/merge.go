@@ -1,0 +1,55 @@
+package delivery
+
+import "loa/channels"
+
+// rank orders outcomes of one attempt by the strength of their evidence.
+func rank(o channels.Outcome) int {
+	switch o {
+	case channels.Pending:
+		return 0
+	case channels.Sending:
+		return 1
+	case channels.Cancelled, channels.Expired:
+		return 2
+	case channels.Ambiguous:
+		return 3
+	case channels.Accepted:
+		return 4
+	case channels.Failed:
+		return 5
+	case channels.Delivered:
+		return 6
+	case channels.Confirmed:
+		return 7
+	default:
+		return -1
+	}
+}
+
+// Merge folds evidence into a mark and reports whether it changed. Delivered
+// or confirmed of any attempt wins; otherwise the later attempt does, and
+// within one attempt the stronger evidence. Merging is idempotent, and the
+// order in which evidence arrives does not matter.
+func Merge(m Mark, attempt uint8, o channels.Outcome) (Mark, bool) {
+	attempt = min(attempt, MaxAttempt)
+	next := NewMark(o, attempt)
+	if wins(next, m) {
+		return next, true
+	}
+	return m, false
+}
+
+func wins(a, b Mark) bool {
+	ra, rb := rank(a.Outcome()), rank(b.Outcome())
+	const proof = 6 // rank of Delivered
+	if (ra >= proof) != (rb >= proof) {
+		return ra >= proof
+	}
+	if ra >= proof && ra != rb {
+		return ra > rb
+	}
+	if a.Attempt() != b.Attempt() {
+		return a.Attempt() > b.Attempt()
+	}
+	return ra > rb
+}
