@@ -64,8 +64,9 @@ type Case struct {
 type SubmissionHash [32]byte
 
 // Change is one lawful act with everything that must become durable with it.
-// The ledger refuses it with ErrConflict if the stored state is not From or
-// the hash differs.
+// The ledger refuses it with ErrConflict if the stored state is not From, if
+// the stored hash is set and differs, or if an alert in Supersede can no longer
+// be superseded (alert.ActSupersede).
 type Change struct {
 	Case      Case // as it is to be stored
 	From      alert.State

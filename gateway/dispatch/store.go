@@ -50,6 +50,10 @@ type Request struct {
 type Reached struct {
 	Alert    alert.ID
 	Revision int
+	// Settled leaves out recipients whose call has not returned. It is set only
+	// when the store is asked, never in a stored request: a person's correction
+	// starts after their alert's call has returned.
+	Settled bool
 }
 
 // Cursor is how far a request has been cut. The zero Cursor is its beginning.
