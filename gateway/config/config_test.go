@@ -1,0 +1,143 @@
+package config
+
+import (
+	"encoding/base64"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"loa/channels"
+)
+
+var masterKey = base64.StdEncoding.EncodeToString([]byte("0123456789abcdefghijklmnopqrstuv"))
+
+const good = `deployment: live
+data: ./data
+listen: 127.0.0.1:8080
+public: https://loa.example.vn
+redis:
+  addr: 127.0.0.1:6379
+keys:
+  master_file: master.key
+agency:
+  sender: loa.example.vn
+  name: Ban Chỉ huy Phòng thủ dân sự tỉnh Quảng Ninh
+  name_en: Quang Ninh Civil Defence Command
+  short: BCH PTDS Quảng Ninh
+  short_en: Quang Ninh Civil Defence
+delivery:
+  resend_after: 90s
+channels:
+  - driver: hub
+    window: 64
+    settings:
+      origins: [https://loa.example.vn]
+`
+
+func write(t *testing.T, text string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, content := range map[string]string{"loa.yaml": text, "master.key": masterKey + "\n"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return filepath.Join(dir, "loa.yaml")
+}
+
+func TestLoad(t *testing.T) {
+	t.Parallel()
+	c, err := Load(write(t, good))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Keys.Master.Reveal() != masterKey {
+		t.Error("keys.master was not read from its file")
+	}
+	if c.Delivery.ResendAfter != 90*time.Second {
+		t.Errorf("resend_after = %v", c.Delivery.ResendAfter)
+	}
+	var hub struct {
+		Origins []string `yaml:"origins"`
+	}
+	if err := c.Channels[0].Settings.Decode(&hub); err != nil || len(hub.Origins) != 1 {
+		t.Errorf("settings: %v, %v", hub, err)
+	}
+	var other struct{}
+	if err := c.Channels[0].Settings.Decode(&other); err == nil || !strings.Contains(err.Error(), "loa.yaml:21:7") {
+		t.Errorf("an unknown key in settings gave %v, want its line", err)
+	}
+}
+
+func TestLoadRefuses(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ old, new, want string }{
+		"unknown key":        {"data: ./data", "dat: ./data", "2:1"},
+		"deployment":         {"deployment: live", "deployment: production", "1:13: deployment"},
+		"public http":        {"https://loa.example.vn\nredis", "http://loa.example.vn\nredis", "4:9: public"},
+		"weak redis":         {"127.0.0.1:6379", "10.1.1.1:6379\n  password: changeme", "redis.password"},
+		"inline weak key":    {"master_file: master.key", "master: c2VjcmV0", "8:11: keys.master"},
+		"missing key file":   {"master_file: master.key", "master_file: none.key", "8:3: master_file"},
+		"sender":             {"sender: loa.example.vn", "sender: a b", "agency.sender"},
+		"live stand-in":      {"window: 64", "origin: http://127.0.0.1:9", "origin: not admitted in a live"},
+		"window":             {"window: 64", "window: 257", "channels[0].window"},
+		"two redis":          {"addr: 127.0.0.1:6379", "db: 1", "redis"},
+		"not yaml":           {"data: ./data", "data: [", "loa.yaml"},
+		"duplicate key":      {"data: ./data", "data: ./data\ndata: ./other", "3:1"},
+		"two documents":      {"delivery:", "---\ndelivery:", "one YAML document"},
+		"short agency empty": {"short: BCH PTDS Quảng Ninh", "short: ''", "agency.short"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			text := strings.Replace(good, c.old, c.new, 1)
+			if text == good {
+				t.Fatal("the case changes nothing")
+			}
+			_, err := Load(write(t, text))
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Fatalf("got %v, want %q in it", err, c.want)
+			}
+		})
+	}
+}
+
+func TestErrorsHoldNoSecret(t *testing.T) {
+	t.Parallel()
+	text := strings.Replace(good, "master_file: master.key", "master: hunter2hunter2\n  other: 1", 1)
+	_, err := Load(write(t, text))
+	if err == nil || strings.Contains(err.Error(), "hunter2") {
+		t.Fatalf("error is %v", err)
+	}
+}
+
+func TestSecretFileReadableByAll(t *testing.T) {
+	t.Parallel()
+	path := write(t, good)
+	if err := os.Chmod(filepath.Join(filepath.Dir(path), "master.key"), 0o644); err != nil { //nolint:gosec // the fault under test
+		t.Fatal(err)
+	}
+	if _, err := Load(path); err == nil || !strings.Contains(err.Error(), "readable by everybody") {
+		t.Fatalf("got %v", err)
+	}
+}
+
+func TestRedisNone(t *testing.T) {
+	t.Parallel()
+	c, err := Load(write(t, strings.Replace(good, "redis:\n  addr: 127.0.0.1:6379", "redis: none", 1)))
+	if err != nil || !c.Redis.None {
+		t.Fatalf("%+v, %v", c, err)
+	}
+}
+
+func TestCheckMaster(t *testing.T) {
+	t.Parallel()
+	zero := base64.StdEncoding.EncodeToString(make([]byte, 32))
+	if CheckMaster(channels.Secret(zero)) == nil {
+		t.Error("a key of zeros was admitted")
+	}
+	if err := CheckMaster(channels.Secret(masterKey)); err != nil {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,144 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/parser"
+)
+
+const maxFile = 1 << 20
+
+// Load reads and validates a file. Every fault is reported as
+// "file:line:column: rule"; none quotes the file, which may hold secrets.
+// A key that ends in "_file" takes its value from that file, relative to the
+// configuration's folder.
+func Load(path string) (*Config, error) {
+	src, err := readBounded(path)
+	if err != nil {
+		return nil, fmt.Errorf("configuration: %w", err)
+	}
+	return parse(path, src)
+}
+
+func parse(path string, src []byte) (*Config, error) {
+	file, err := parser.ParseBytes(src, 0)
+	if err != nil {
+		return nil, at(path, err)
+	}
+	if len(file.Docs) != 1 || file.Docs[0].Body == nil {
+		return nil, fmt.Errorf("%s: one YAML document is expected", path)
+	}
+	body := file.Docs[0].Body
+	if err := resolveFiles(path, body); err != nil {
+		return nil, err
+	}
+	cfg := &Config{Log: Log{Level: "info", Format: "json"}, Data: "./data", Listen: "127.0.0.1:8080"}
+	if err := yaml.NodeToValue(body, cfg, yaml.Strict()); err != nil {
+		return nil, at(path, err)
+	}
+	cfg.SMS.file = path
+	for i := range cfg.Channels {
+		cfg.Channels[i].Settings.file = path
+	}
+	v := validation{path: path, body: body}
+	v.check(cfg)
+	if err := errors.Join(v.faults...); err != nil {
+		return nil, err
+	}
+	return cfg, nil
+}
+
+// at keeps position and message of a YAML error and drops the quoted source.
+func at(path string, err error) error {
+	var ye yaml.Error
+	if errors.As(err, &ye) && ye.GetToken() != nil {
+		p := ye.GetToken().Position
+		return fmt.Errorf("%s:%d:%d: %s", path, p.Line, p.Column, ye.GetMessage())
+	}
+	return fmt.Errorf("%s: the file is not valid", path)
+}
+
+func position(path string, n ast.Node) string {
+	if n == nil || n.GetToken() == nil {
+		return path
+	}
+	p := n.GetToken().Position
+	return fmt.Sprintf("%s:%d:%d", path, p.Line, p.Column)
+}
+
+func readBounded(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if info.Size() > maxFile {
+		return nil, fmt.Errorf("%s: larger than %d bytes", path, maxFile)
+	}
+	return os.ReadFile(path) //nolint:gosec // the operator names the file
+}
+
+// resolveFiles replaces every "name_file: path" by "name: content".
+func resolveFiles(path string, root ast.Node) error {
+	r := fileResolver{path: path}
+	ast.Walk(&r, root)
+	return errors.Join(r.faults...)
+}
+
+type fileResolver struct {
+	path   string
+	faults []error
+}
+
+func (r *fileResolver) Visit(n ast.Node) ast.Visitor {
+	pair, ok := n.(*ast.MappingValueNode)
+	if !ok {
+		return r
+	}
+	key, okKey := pair.Key.(*ast.StringNode)
+	if !okKey || !strings.HasSuffix(key.Value, "_file") {
+		return r
+	}
+	value, okValue := pair.Value.(*ast.StringNode)
+	if !okValue || value.Value == "" {
+		r.faults = append(r.faults, fmt.Errorf("%s: %s: a file name is expected", position(r.path, key), key.Value))
+		return nil
+	}
+	content, err := r.secret(value.Value)
+	if err != nil {
+		r.faults = append(r.faults, fmt.Errorf("%s: %s: %w", position(r.path, key), key.Value, err))
+		return nil
+	}
+	key.Value = strings.TrimSuffix(key.Value, "_file")
+	key.Token.Value = key.Value
+	value.Value = content
+	value.Token.Value = content
+	return nil
+}
+
+func (r *fileResolver) secret(name string) (string, error) {
+	if !filepath.IsAbs(name) {
+		name = filepath.Join(filepath.Dir(r.path), name)
+	}
+	info, err := os.Stat(name)
+	if err != nil {
+		return "", err
+	}
+	if info.Mode().Perm()&0o007 != 0 {
+		return "", fmt.Errorf("%s: readable by everybody; make it 0600", name)
+	}
+	src, err := readBounded(name)
+	if err != nil {
+		return "", err
+	}
+	content := strings.TrimRight(string(src), "\r\n")
+	if content == "" {
+		return "", fmt.Errorf("%s: empty", name)
+	}
+	return content, nil
+}
