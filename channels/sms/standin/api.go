@@ -1,0 +1,282 @@
+package standin
+
+import (
+	"cmp"
+	"crypto/subtle"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"path"
+	"regexp"
+	"strconv"
+	"time"
+	"unicode/utf8"
+)
+
+const (
+	maxRequest = 64 << 10
+	maxBody    = 1600 // characters of a message
+	maxValid   = 36000
+)
+
+var numberForm = regexp.MustCompile(`^\+[1-9][0-9]{6,14}$`)
+
+func (c *Carrier) routes() *http.ServeMux {
+	mux := http.NewServeMux()
+	mux.Handle("POST /2010-04-01/Accounts/{sid}/Messages.json", c.authorised(c.create))
+	mux.Handle("GET /2010-04-01/Accounts/{sid}/Messages.json", c.authorised(c.list))
+	mux.Handle("GET /2010-04-01/Accounts/{sid}/Messages/{message}", c.authorised(c.fetch))
+	mux.Handle("GET /2010-04-01/Accounts/{account}", c.authorised(c.account))
+	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { refuse(w, http.StatusNotFound, 20404) })
+	return mux
+}
+
+// authorised checks the credentials, and the account that the path names.
+func (c *Carrier) authorised(next http.HandlerFunc) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		user, token, _ := r.BasicAuth()
+		mine := subtle.ConstantTimeCompare([]byte(user), []byte(c.opt.AccountSID)) &
+			subtle.ConstantTimeCompare([]byte(token), []byte(c.opt.AuthToken))
+		if b := c.broken.Load(); mine != 1 || b.fault == FaultRevoked && b.share >= 1 {
+			w.Header().Set("WWW-Authenticate", `Basic realm="Twilio API"`)
+			refuse(w, http.StatusUnauthorized, 20003)
+			return
+		}
+		if sid := r.PathValue("sid"); sid != "" && sid != c.opt.AccountSID {
+			refuse(w, http.StatusNotFound, 20404)
+			return
+		}
+		next(w, r)
+	})
+}
+
+// create takes a message, or says why not.
+func (c *Carrier) create(w http.ResponseWriter, r *http.Request) {
+	c.requests.Add(1)
+	fault := c.breaks()
+	switch fault {
+	case FaultOutage:
+		http.Error(w, "upstream connect error", http.StatusServiceUnavailable)
+		return
+	case FaultRevoked:
+		refuse(w, http.StatusUnauthorized, 20003)
+		return
+	}
+	if c.limit != nil && !c.limit.AllowN(c.opt.Now(), 1) {
+		c.throttled.Add(1)
+		if c.opt.RetryAfter > 0 {
+			w.Header().Set("Retry-After", strconv.Itoa(int((c.opt.RetryAfter+time.Second-1)/time.Second)))
+		}
+		refuse(w, http.StatusTooManyRequests, 20429)
+		return
+	}
+	r.Body = http.MaxBytesReader(w, r.Body, maxRequest)
+	if err := r.ParseForm(); err != nil {
+		c.refused.Add(1)
+		refuse(w, http.StatusBadRequest, 20001)
+		return
+	}
+	if code := c.faulty(r.PostForm); code != 0 {
+		c.refused.Add(1)
+		refuse(w, http.StatusBadRequest, code)
+		return
+	}
+	e, err := c.take(r.PostForm)
+	if err != nil {
+		refuse(w, http.StatusInternalServerError, 20500)
+		return
+	}
+	c.answer(w, r, fault, e)
+}
+
+// faulty returns the code of what is wrong with a request to send, or 0.
+func (c *Carrier) faulty(form url.Values) int {
+	to, body := form.Get("To"), form.Get("Body")
+	if to == "" {
+		return 21604
+	}
+	if !numberForm.MatchString(to) {
+		return 21211
+	}
+	if form.Get("From") == "" && form.Get("MessagingServiceSid") == "" {
+		return 21603
+	}
+	if body == "" || !utf8.ValidString(body) {
+		return 21602
+	}
+	if utf8.RuneCountInString(body) > maxBody {
+		return 21617
+	}
+	if s := form.Get("StatusCallback"); s != "" {
+		if u, err := url.Parse(s); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+			return 21609
+		}
+	}
+	if s := form.Get("ValidityPeriod"); s != "" {
+		if n, err := strconv.Atoi(s); err != nil || n < 1 || n > maxValid {
+			return 20001
+		}
+	}
+	if bad, is := Verdict(to, c.opt.Seed, c.opt.Bad); is && bad.AtCreation {
+		return bad.Code
+	}
+	if c.opt.RefuseAtCreation && !c.registered(body) {
+		return 30007
+	}
+	return 0
+}
+
+// take enters a message in the books and sets its reports going.
+func (c *Carrier) take(form url.Values) (Entry, error) {
+	callback := form.Get("StatusCallback")
+	e := Entry{
+		To: form.Get("To"), From: cmp.Or(form.Get("MessagingServiceSid"), form.Get("From")), Body: form.Get("Body"),
+		Ref: refOf(callback), Status: "delivered", At: c.opt.Now().UTC(),
+	}
+	if !c.registered(e.Body) {
+		e.Status, e.Code = "undelivered", 30007
+	} else if bad, is := Verdict(e.To, c.opt.Seed, c.opt.Bad); is {
+		e.Status, e.Code = "undelivered", bad.Code
+	}
+	e, err := c.books.add(e, func(n int) string {
+		return fmt.Sprintf("SM%016x%016x", mix(c.opt.Seed, uint64(n)), n) // #nosec G115 -- a length
+	})
+	if err != nil {
+		return Entry{}, err
+	}
+	c.accepted.Add(1)
+	if callback != "" {
+		c.caller.report(c.status(callback, e, "sent", 0), c.status(callback, e, e.Status, e.Code))
+	}
+	return e, nil
+}
+
+// refOf returns the last path element of a callback URL, unescaped.
+func refOf(callback string) string {
+	u, err := url.Parse(callback)
+	if err != nil || callback == "" {
+		return ""
+	}
+	_, last := path.Split(u.EscapedPath())
+	ref, err := url.PathUnescape(last)
+	if err != nil {
+		return ""
+	}
+	return ref
+}
+
+func (c *Carrier) status(callback string, e Entry, status string, code int) report {
+	p := url.Values{
+		"AccountSid": {c.opt.AccountSID}, "ApiVersion": {"2010-04-01"}, "From": {e.From}, "To": {e.To},
+		"MessageSid": {e.SID}, "SmsSid": {e.SID}, "MessageStatus": {status}, "SmsStatus": {status},
+	}
+	if code != 0 {
+		p.Set("ErrorCode", strconv.Itoa(code))
+	}
+	return report{url: callback, params: p}
+}
+
+// answer tells of a message taken, in the way the fault allows.
+func (c *Carrier) answer(w http.ResponseWriter, r *http.Request, fault Fault, e Entry) {
+	e.Status, e.Code = "queued", 0
+	switch fault {
+	case FaultError:
+		refuse(w, http.StatusInternalServerError, 20500)
+	case FaultHang:
+		select {
+		case <-r.Context().Done():
+		case <-c.done:
+		}
+	case FaultCut:
+		raw := c.encode(c.message(e))
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(http.StatusCreated)
+		_, _ = w.Write(raw[:len(raw)/2]) // the sender may be gone
+	case FaultSlow:
+		c.drip(w, r, c.encode(c.message(e)))
+	default:
+		c.reply(w, http.StatusCreated, c.message(e))
+	}
+}
+
+// drip sends one byte a second.
+func (c *Carrier) drip(w http.ResponseWriter, r *http.Request, raw []byte) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(http.StatusCreated)
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for i := range raw {
+		if _, err := w.Write(raw[i : i+1]); err != nil {
+			return
+		}
+		if http.NewResponseController(w).Flush() != nil {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-r.Context().Done():
+			return
+		case <-c.done:
+			return
+		}
+	}
+}
+
+func (c *Carrier) list(w http.ResponseWriter, r *http.Request) {
+	limit := 50
+	if s := r.URL.Query().Get("PageSize"); s != "" {
+		n, err := strconv.Atoi(s)
+		if err != nil || n < 1 || n > 1000 {
+			refuse(w, http.StatusBadRequest, 20001)
+			return
+		}
+		limit = n
+	}
+	found := c.books.latest(r.URL.Query().Get("To"), limit)
+	messages := make([]message, len(found))
+	for i, e := range found {
+		messages[i] = c.message(e)
+	}
+	uri := r.URL.RequestURI()
+	c.reply(w, http.StatusOK, page{
+		Messages: messages, End: max(len(found)-1, 0), PageSize: limit, FirstPageURI: uri, URI: uri,
+	})
+}
+
+func (c *Carrier) fetch(w http.ResponseWriter, r *http.Request) {
+	sid, isJSON := cutJSONSuffix(r.PathValue("message"))
+	e, known := c.books.Find(sid)
+	if !isJSON || !known {
+		refuse(w, http.StatusNotFound, 20404)
+		return
+	}
+	c.reply(w, http.StatusOK, c.message(e))
+}
+
+func (c *Carrier) account(w http.ResponseWriter, r *http.Request) {
+	sid, isJSON := cutJSONSuffix(r.PathValue("account"))
+	if !isJSON || sid != c.opt.AccountSID {
+		refuse(w, http.StatusNotFound, 20404)
+		return
+	}
+	c.reply(w, http.StatusOK, account{
+		SID: sid, Owner: sid, Name: "Stand-in carrier", Status: "active", Type: "Full",
+		Created: date(c.opt.Now()), Updated: date(c.opt.Now()),
+		URI: "/2010-04-01/Accounts/" + sid + ".json", Subresources: map[string]string{},
+	})
+}
+
+func (c *Carrier) encode(v any) []byte {
+	raw, err := json.Marshal(v)
+	if err != nil {
+		panic(err) // the answers are plain structs: this cannot fail
+	}
+	return raw
+}
+
+func (c *Carrier) reply(w http.ResponseWriter, status int, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_, _ = w.Write(c.encode(v)) // the sender may be gone
+}
