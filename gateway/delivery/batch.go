@@ -91,7 +91,8 @@ type Exception struct {
 //
 // Settled by the holder of the current fence, it replaces a mark that is still
 // (Attempt, Sending): so a send that was certainly not accepted becomes
-// pending again. In every other case it is evidence and merges: see Merge.
+// pending again. In every other case it is evidence and merges: see Settle and
+// Merge. One that does not apply changes neither mark nor exception.
 type Delta struct {
 	Index       int
 	Attempt     uint8

@@ -65,7 +65,11 @@ type Evidence struct {
 }
 
 // Store is what delivery needs of the ledger. Each method is one transaction
-// and is durable when it returns. All errors mean that nothing was done.
+// and is durable when it returns. All errors mean that nothing was done. What
+// a delta, a start and a claim do to a mark is written in Settle, Start and
+// Orphan; a batch is done and due as Batch.Done and Batch.Ready say. Doubts
+// survive when a row is replaced; steps and leases are not kept by either side
+// after a call returns.
 type Store interface {
 	// Claim leases due batches whose alert is live. Recipients left sending by
 	// an earlier holder become ambiguous: one doubt, due at ResendAt if the
@@ -105,8 +109,9 @@ type Addresses interface {
 // ledger must be asked instead: hints may be lost, repeated and invented.
 type Hints interface {
 	Push(ctx context.Context, hs ...Hint) error
-	// Pop waits up to block for hints of the channel, highest priority first.
-	Pop(ctx context.Context, kind channels.Kind, consumer string, limit int, block time.Duration) ([]Entry, error)
+	// Pop waits up to block for hints of the channel, highest priority first
+	// and none below lowest. With no block it only looks.
+	Pop(ctx context.Context, kind channels.Kind, lowest Priority, consumer string, limit int, block time.Duration) ([]Entry, error)
 	// Done acknowledges entries after the ledger commit.
 	Done(ctx context.Context, es ...Entry) error
 	// Waiting counts entries not done, per priority.
