@@ -96,8 +96,9 @@ type Receipt struct {
 	Revision    int
 	From        Address
 	Outcome     Outcome
-	Fault       Fault  // meaningful when Outcome is Failed
-	Code        string // the provider's own code, empty if none
+	Fault       Fault         // meaningful when Outcome is Failed
+	Code        string        // the provider's own code, empty if none
+	RetryAfter  time.Duration // with Failed: how long to leave the address before another send, zero if it does not matter
 	ProviderRef string
 	At          time.Time
 }

@@ -1,0 +1,94 @@
+package sms
+
+import (
+	"net/http"
+	"time"
+
+	"loa/channels"
+)
+
+// policy is what one of Twilio's codes means for a message.
+type policy struct {
+	fault channels.Fault
+	wait  time.Duration // before another send, when the carrier itself names no time
+}
+
+// unreached is how long to leave a handset that was off or out of reach.
+const unreached = 10 * time.Minute
+
+// policies holds every code with a meaning of its own
+// (https://www.twilio.com/docs/api/errors), whether the API answers with it or
+// a status callback brings it. Codes that are not here are told by byStatus,
+// or in a callback count as transient: that message did not arrive.
+var policies = map[int]policy{
+	// The carrier, the account or our configuration.
+	20003: {fault: channels.FaultProvider}, // credentials refused
+	20404: {fault: channels.FaultProvider}, // no such account or path
+	21212: {fault: channels.FaultProvider}, // sender not valid
+	21408: {fault: channels.FaultProvider}, // country not allowed for this account
+	21603: {fault: channels.FaultProvider}, // sender missing
+	21606: {fault: channels.FaultProvider}, // sender cannot send this
+	21609: {fault: channels.FaultProvider}, // callback URL not valid
+	21612: {fault: channels.FaultProvider}, // no route from this sender to there
+	21659: {fault: channels.FaultProvider}, // sender is not ours
+	21701: {fault: channels.FaultProvider}, // no such messaging service
+	21703: {fault: channels.FaultProvider}, // messaging service has no sender
+	30002: {fault: channels.FaultProvider}, // account suspended
+
+	// Too fast: nothing was taken, or it was dropped from a full queue.
+	14107: {fault: channels.FaultThrottled},
+	20429: {fault: channels.FaultThrottled},
+	21611: {fault: channels.FaultThrottled}, // the sender's queue is full
+	30001: {fault: channels.FaultThrottled}, // the queue overflowed
+
+	// The number.
+	21211: {fault: channels.FaultAddress}, // not a number
+	21604: {fault: channels.FaultAddress}, // number missing
+	21610: {fault: channels.FaultAddress}, // has opted out
+	21614: {fault: channels.FaultAddress}, // not a mobile
+	30006: {fault: channels.FaultAddress}, // landline or unreachable carrier
+
+	// The text.
+	21602: {fault: channels.FaultContent}, // empty
+	21617: {fault: channels.FaultContent}, // over 1,600 characters
+	30007: {fault: channels.FaultContent}, // filtered: not a registered template
+
+	// Not arrived this time.
+	30003: {fault: channels.FaultTransient, wait: unreached}, // switched off or out of reach
+	30005: {fault: channels.FaultTransient, wait: unreached}, // handset unknown; often unknown only for a while
+	30008: {fault: channels.FaultTransient},                  // no reason given
+	30036: {fault: channels.FaultTransient},                  // its validity ended in the carrier's queue
+
+	// The carrier broke while it held the message.
+	20500: {fault: channels.FaultAmbiguous},
+	20503: {fault: channels.FaultAmbiguous},
+}
+
+// classify tells what an answer that is not a success means. A code is
+// believed only where the HTTP status agrees that nothing was taken.
+func classify(status, code int) policy {
+	switch {
+	case status == http.StatusTooManyRequests:
+		return policy{fault: channels.FaultThrottled}
+	case status < 400 || status >= 500 || status == http.StatusRequestTimeout:
+		return policy{fault: channels.FaultAmbiguous}
+	}
+	if p, known := policies[code]; known {
+		return p
+	}
+	switch status {
+	case http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound,
+		http.StatusMethodNotAllowed, http.StatusProxyAuthRequired, http.StatusGone:
+		return policy{fault: channels.FaultProvider}
+	default:
+		return policy{fault: channels.FaultTransient}
+	}
+}
+
+// late tells what the code of a failed message's status callback means.
+func late(code int) policy {
+	if p, known := policies[code]; known {
+		return p
+	}
+	return policy{fault: channels.FaultTransient}
+}
