@@ -39,6 +39,6 @@ type Endpoint struct {
 // only by a keyed hash.
 type Sealed struct {
 	Endpoint          // Address is empty
-	Cipher   []byte   // AEAD ciphertext, nonce first, bound to Kind
+	Cipher   []byte   // key id, nonce, AEAD ciphertext bound to Kind: see Vault
 	Lookup   [16]byte // keyed hash of (Kind, normalised address)
 }

@@ -1,0 +1,199 @@
+package audience
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+	"unicode/utf8"
+
+	"loa/channels"
+	"loa/gateway/area"
+)
+
+// Book is the list of subscribers: the store with its addresses sealed and
+// opened. Safe for concurrent use.
+type Book struct {
+	Store Store
+	Vault *Vault
+	// Origin is the only http origin that a push subscription may name, for
+	// drills and demos; empty in a live deployment.
+	Origin string
+	Log    *slog.Logger // nil: the default logger
+}
+
+// Open opens the addresses of a cell's endpoints, parallel to ids. An empty
+// address means that the endpoint is gone. A record that cannot be opened is
+// logged by id and counts as gone; if none can be, the secret is wrong, which
+// is an error, so that nobody is given up for it.
+func (b *Book) Open(ctx context.Context, kind channels.Kind, commune area.Code, language string, ids []int64) ([]channels.Address, error) {
+	ciphers, err := b.Store.Ciphers(ctx, kind, commune, language, ids)
+	if err != nil {
+		return nil, fmt.Errorf("audience: open addresses: %w", err)
+	}
+	if len(ciphers) != len(ids) {
+		return nil, fmt.Errorf("audience: open addresses: asked for %d, got %d", len(ids), len(ciphers))
+	}
+	out := make([]channels.Address, len(ids))
+	var opened int
+	var failed error
+	for i, c := range ciphers {
+		if c == nil {
+			continue
+		}
+		a, err := b.Vault.Open(kind, c)
+		if err != nil {
+			b.log().ErrorContext(ctx, "an address cannot be opened", "endpoint", ids[i], "channel", string(kind), "error", err)
+			failed = err
+			continue
+		}
+		out[i] = a
+		opened++
+	}
+	if failed != nil && opened == 0 {
+		return nil, failed
+	}
+	return out, nil
+}
+
+func (b *Book) log() *slog.Logger {
+	if b.Log == nil {
+		return slog.Default()
+	}
+	return b.Log
+}
+
+// Find returns the live endpoint with the address, or 0. An address that is
+// not well-formed is nobody's.
+func (b *Book) Find(ctx context.Context, kind channels.Kind, a channels.Address) (int64, error) {
+	_, identity, err := normalize(kind, a.Reveal(), b.Origin)
+	var bad *AddressError
+	if errors.As(err, &bad) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	return b.Store.Find(ctx, kind, b.Vault.Lookup(kind, identity))
+}
+
+// Add normalises, seals and stores endpoints, at once visible, and returns
+// their ids. One that is not acceptable refuses all, with a *FieldError.
+func (b *Book) Add(ctx context.Context, now time.Time, es []Endpoint) ([]int64, error) {
+	sealed := make([]Sealed, len(es))
+	for i, e := range es {
+		s, err := b.seal(e, now)
+		if err != nil {
+			return nil, fmt.Errorf("endpoint %d: %w", i+1, err)
+		}
+		sealed[i] = s
+	}
+	return b.Store.Add(ctx, now, sealed)
+}
+
+// Page lists live endpoint ids of a cell, ascending, after the given one.
+func (b *Book) Page(ctx context.Context, q Query, after int64, limit int) ([]int64, error) {
+	return b.Store.Page(ctx, q, after, limit)
+}
+
+// Counts lists the non-empty cells of the communes. No communes: none.
+func (b *Book) Counts(ctx context.Context, communes []area.Code, roster bool) ([]Count, error) {
+	if len(communes) == 0 {
+		return nil, nil
+	}
+	return b.Store.Counts(ctx, communes, roster)
+}
+
+// HeadCount sums what Counts lists by channel.
+func (b *Book) HeadCount(ctx context.Context, communes []area.Code, roster bool) (map[channels.Kind]int, error) {
+	cells, err := b.Counts(ctx, communes, roster)
+	if err != nil {
+		return nil, err
+	}
+	heads := make(map[channels.Kind]int)
+	for _, c := range cells {
+		heads[c.Kind] += c.Total
+	}
+	return heads, nil
+}
+
+// Snapshot is the highest endpoint id that is visible now.
+func (b *Book) Snapshot(ctx context.Context) (int64, error) { return b.Store.Snapshot(ctx) }
+
+// FieldError names the field of an endpoint and the rule that it breaks. It
+// never holds the field's value.
+type FieldError struct {
+	Field string
+	Rule  string
+}
+
+func (e *FieldError) Error() string { return e.Field + ": " + e.Rule }
+
+// seal checks an endpoint and seals its address.
+func (b *Book) seal(e Endpoint, now time.Time) (Sealed, error) {
+	if err := check(e, now); err != nil {
+		return Sealed{}, err
+	}
+	a, identity, err := normalize(e.Kind, e.Address.Reveal(), b.Origin)
+	if err != nil {
+		var bad *AddressError
+		if errors.As(err, &bad) {
+			return Sealed{}, &FieldError{Field: "address", Rule: bad.Rule}
+		}
+		return Sealed{}, err
+	}
+	e.Address = ""
+	return Sealed{Endpoint: e, Cipher: b.Vault.Seal(e.Kind, a), Lookup: b.Vault.Lookup(e.Kind, identity)}, nil
+}
+
+const maxConsentText = 64
+
+func check(e Endpoint, now time.Time) error {
+	switch {
+	case e.Kind != channels.SMS && e.Kind != channels.WebPush && e.Kind != channels.App:
+		return &FieldError{"kind", "one of sms, webpush, app"}
+	case e.Commune == "":
+		return &FieldError{"commune", "missing"}
+	case !isLanguage(e.Language):
+		return &FieldError{"language", "two or three small letters, such as vi or en"}
+	case e.Basis != Consent && e.Basis != Duty && e.Basis != EmergencyOrder:
+		return &FieldError{"basis", "one of consent, duty, emergency_order"}
+	case e.Basis == Consent && e.ConsentText == "":
+		return &FieldError{"consent_text", "missing, and basis is consent"}
+	case !isPlain(e.ConsentText):
+		return &FieldError{"consent_text", "at most 64 printable characters that do not begin as a formula (= + - @)"}
+	case e.Basis == Consent && e.ConsentAt.IsZero():
+		return &FieldError{"consent_at", "missing, and basis is consent"}
+	case e.ConsentAt.After(now):
+		return &FieldError{"consent_at", "in the future"}
+	default:
+		return nil
+	}
+}
+
+func isLanguage(s string) bool {
+	if len(s) < 2 || len(s) > 3 {
+		return false
+	}
+	for i := range len(s) {
+		if s[i] < 'a' || s[i] > 'z' {
+			return false
+		}
+	}
+	return true
+}
+
+// isPlain admits the name of a consent text: short, printable, and nothing a
+// spreadsheet would run.
+func isPlain(s string) bool {
+	if len(s) > maxConsentText || !utf8.ValidString(s) {
+		return false
+	}
+	for i, r := range s {
+		if r < ' ' || r == 0x7f || (i == 0 && (r == '=' || r == '+' || r == '-' || r == '@')) {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,117 @@
+package audience
+
+import (
+	"bufio"
+	"context"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// maxRecord bounds one row, so that a quote that is never closed cannot take
+// the whole file into memory.
+const maxRecord = 64 << 10
+
+var errRecord = fmt.Errorf("row longer than %d KiB, or a quote that is not closed", maxRecord>>10)
+
+// rows reads records of a subscriber file.
+type rows struct {
+	csv    *csv.Reader
+	limit  *limited
+	header header
+}
+
+func openRows(r io.Reader) (*rows, error) {
+	in := &rows{limit: &limited{r: skipMark(r)}}
+	in.csv = csv.NewReader(in.limit)
+	in.limit.left = maxRecord
+	record, err := in.csv.Read()
+	if errors.Is(err, io.EOF) {
+		return nil, &HeaderError{columnNames[0], "missing: the file is empty"}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("line 1: %w", readRule(err))
+	}
+	in.header, err = readHeader(record)
+	return in, err
+}
+
+// parcels reads to the end of the file. Records that cannot be read are passed
+// on with the reason.
+func (in *rows) parcels(ctx context.Context, work, ordered chan<- *parcel) error {
+	for end := false; !end; {
+		p := &parcel{done: make(chan struct{})}
+		for len(p.records) < stageRows {
+			in.limit.left = maxRecord
+			record, err := in.csv.Read()
+			if errors.Is(err, io.EOF) {
+				end = true
+				break
+			}
+			var bad *csv.ParseError
+			line := 0
+			switch {
+			case err == nil:
+				line, _ = in.csv.FieldPos(0)
+				p.broken = append(p.broken, "")
+			case errors.As(err, &bad):
+				line = bad.StartLine
+				p.broken = append(p.broken, readRule(err).Error())
+			default:
+				return fmt.Errorf("audience: read the file: %w", err)
+			}
+			p.records = append(p.records, record)
+			p.lines = append(p.lines, line)
+		}
+		if len(p.records) == 0 {
+			return nil
+		}
+		p.bytes = in.csv.InputOffset()
+		for _, out := range []chan<- *parcel{ordered, work} {
+			select {
+			case out <- p:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+	}
+	return nil
+}
+
+// readRule keeps only the rule of a CSV error.
+func readRule(err error) error {
+	switch {
+	case errors.Is(err, csv.ErrFieldCount):
+		return errors.New("not as many fields as the header")
+	case errors.Is(err, csv.ErrQuote), errors.Is(err, csv.ErrBareQuote):
+		return errors.New("a quote in the wrong place (RFC 4180)")
+	default:
+		return err
+	}
+}
+
+// limited fails when one record takes more than what is left.
+type limited struct {
+	r    io.Reader
+	left int
+}
+
+func (l *limited) Read(p []byte) (int, error) {
+	if l.left <= 0 {
+		return 0, errRecord
+	}
+	n, err := l.r.Read(p)
+	l.left -= n
+	return n, err
+}
+
+// skipMark drops a UTF-8 byte order mark. A read error shows up at the next read.
+func skipMark(r io.Reader) io.Reader {
+	b := bufio.NewReader(r)
+	const mark = "\xef\xbb\xbf"
+	if head, err := b.Peek(len(mark)); err == nil && string(head) == mark {
+		_, _ = b.Discard(len(mark))
+	}
+	return b
+}
