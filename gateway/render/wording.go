@@ -1,0 +1,96 @@
+package render
+
+import (
+	"errors"
+	"regexp"
+	"strings"
+	"unicode"
+)
+
+// The wording that no text for the public may hold.
+var (
+	errEmpty     = errors.New("must not be empty")
+	errSigns     = errors.New("must not hold exclamation marks, braces, emoji or control characters")
+	errLink      = errors.New("must not hold a link")
+	errLongDigit = errors.New("must not hold a phone or account number other than 112, 113, 114 and 115")
+	errURL       = errors.New("must be an https address without user, port, query or fragment")
+	errPhone     = errors.New("must be a Vietnamese phone number in digits and spaces")
+)
+
+var (
+	linkWords = regexp.MustCompile(`(?i)https?:|www\.|://|@|\b[a-z0-9-]+\.(?:com|vn|net|org|info|io|me|ly|top|xyz|example)\b`)
+	longDigit = regexp.MustCompile(`\d[\d .-]{5,}\d`)
+	urlRule   = regexp.MustCompile(`^https://[a-z0-9.-]+/[A-Za-z0-9/_-]+$`)
+	phoneRule = regexp.MustCompile(`^(?:0[0-9 ]{8,12}|11[2-5])$`)
+	timesRule = regexp.MustCompile(`\d{1,2}h(?:\d{2})?|\d{1,2}:\d{2}|\d{1,2}/\d{1,2}(?:/\d{4})?`)
+)
+
+// checkWords refuses an author's words that would break the rules of wording
+// wherever they stand.
+func checkWords(v string) error {
+	if strings.TrimSpace(v) != v || v == "" {
+		return errEmpty
+	}
+	for _, c := range v {
+		if c == '!' || c == '{' || c == '}' || c == '|' || unicode.IsControl(c) || !unicode.IsPrint(c) || unicode.Is(unicode.So, c) {
+			return errSigns
+		}
+	}
+	if linkWords.MatchString(v) {
+		return errLink
+	}
+	if longDigit.MatchString(timesRule.ReplaceAllString(v, "h")) {
+		return errLongDigit
+	}
+	return nil
+}
+
+func checkURL(v string) error {
+	if !urlRule.MatchString(v) {
+		return errURL
+	}
+	return nil
+}
+
+func checkPhone(v string) error {
+	if !phoneRule.MatchString(v) {
+		return errPhone
+	}
+	return nil
+}
+
+// risky are words that mean something else without their marks: "dung" is
+// đừng, dùng, dừng and đúng.
+var risky = func() map[string]bool {
+	set := map[string]bool{}
+	for w := range strings.FieldsSeq("dung xa chay lua bao lu song bo roi be xuong de can cam cho doi den tu tranh ho tam nam dong ngam that") {
+		set[w] = true
+	}
+	return set
+}()
+
+// safe are the phrases in which a risky word can be read in one way only.
+var safe = regexp.MustCompile(strings.Join([]string{
+	`bao so \d+`, `bao so \{storm_no\}`, `bao (?:yagi|\{storm_name\})`, `bao da yeu`, `canh bao(?: song than)?`, `bao dong`, `bao chay 114`,
+	`nuoc lu`, `lu quet`, `nuoc song`, `song than`, `nuoc bien dang`, `nuoc song \p{L}+`,
+	`len bo`, `vao bo`, `bo cao`, `cho cao`, `cho ngap`, `qua cho`,
+	`(?:den|tu) (?:\d{1,2}h|\{(?:from|until|before|arrival)\})`, `du kien`,
+	`rung boc chay`, `ra khoi`, `long be`, `tre em`, `lua dao`, `tam ngung`, `sua thanh`,
+	`cuu nan`, `gio cap`, `rui ro cap`, `dien tap`, `nguy hiem that`, `so tan den`, `dong dat`,
+}, "|"))
+
+// firstRisky is the first word of an unmarked text that reads two ways, or "".
+func firstRisky(text string) string {
+	rest := safe.ReplaceAllString(strings.ToLower(text), " . ")
+	for _, w := range strings.FieldsFunc(rest, func(c rune) bool { return !unicode.IsLetter(c) && c != '_' && c != '{' && c != '}' }) {
+		if risky[w] {
+			return w
+		}
+	}
+	for _, phrase := range []string{"moi nguoi", "mat song", "hoi truong thon"} {
+		if strings.Contains(rest, phrase) {
+			return phrase
+		}
+	}
+	return ""
+}
