@@ -1,0 +1,62 @@
+package gateway
+
+import (
+	"crypto/hkdf"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"loa/channels"
+	"loa/gateway/config"
+)
+
+// keys are derived from the master key, one for each purpose.
+type keys struct {
+	vault []byte // seals addresses
+	ref   []byte // authenticates delivery references
+}
+
+func deriveKeys(master channels.Secret) (keys, error) {
+	if err := config.CheckMaster(master); err != nil {
+		return keys{}, fmt.Errorf("keys.master: %w", err)
+	}
+	raw, err := base64.StdEncoding.DecodeString(master.Reveal())
+	if err != nil {
+		return keys{}, errors.New("keys.master: not base64")
+	}
+	var k keys
+	for purpose, into := range map[string]*[]byte{"loa vault 1": &k.vault, "loa delivery reference 1": &k.ref} {
+		if *into, err = hkdf.Key(sha256.New, raw, nil, purpose, 32); err != nil {
+			return keys{}, fmt.Errorf("keys.master: %w", err)
+		}
+	}
+	return k, nil
+}
+
+// masterIn reads the key of a data folder, or makes it at the first start. It
+// serves installations without a configuration file.
+func masterIn(data string) (channels.Secret, error) {
+	path := filepath.Join(data, "master.key")
+	src, err := os.ReadFile(path) //nolint:gosec // the data folder is the operator's
+	if err == nil {
+		return channels.Secret(strings.TrimSpace(string(src))), nil
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return "", fmt.Errorf("master key: %w", err)
+	}
+	var raw [32]byte
+	if _, err := rand.Read(raw[:]); err != nil {
+		return "", fmt.Errorf("master key: %w", err)
+	}
+	text := base64.StdEncoding.EncodeToString(raw[:])
+	if err := os.WriteFile(path, []byte(text+"\n"), 0o600); err != nil {
+		return "", fmt.Errorf("master key: %w", err)
+	}
+	return channels.Secret(text), nil
+}
