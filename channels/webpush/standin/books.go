@@ -97,23 +97,24 @@ func openBooks(path string) (*books, error) {
 	return b, nil
 }
 
-// add enters a message; with a file it returns after the line is on disk.
-func (b *books) add(e Entry) error {
+// add completes an entry and enters it; with a file it returns after the line
+// is on disk.
+func (b *books) add(e Entry) (Entry, error) {
 	t := b.text(e.Body)
 	e.Body, e.Hash, e.Alert, e.Revision = t.body, t.hash, t.alert, t.revision
 	if b.file != nil {
 		line, err := json.Marshal(e.line())
 		if err != nil {
-			return err
+			return e, err
 		}
 		if err := b.file.append(append(line, '\n')); err != nil {
-			return err
+			return e, err
 		}
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.entries = append(b.entries, e)
-	return nil
+	return e, nil
 }
 
 func (b *books) text(body []byte) *text {
@@ -151,7 +152,8 @@ func (b *books) close() error {
 	return b.file.close()
 }
 
-// Books iterates over every message taken so far, in order.
+// Books iterates over every message taken so far, in the order they were
+// entered.
 func (s *Service) Books() iter.Seq[Entry] {
 	s.books.mu.Lock()
 	all := s.books.entries[:len(s.books.entries):len(s.books.entries)]

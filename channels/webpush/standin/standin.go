@@ -202,7 +202,7 @@ func (s *Service) push(r *http.Request, f Faults) error {
 		return &refusal{status: http.StatusBadRequest, reason: "cannot decrypt: " + err.Error()}
 	}
 	e := Entry{Subscription: index, Topic: h.topic, Urgency: h.urgency, TTL: h.ttl, At: s.opts.Now(), Body: text}
-	if err := s.books.add(e); err != nil {
+	if e, err = s.books.add(e); err != nil {
 		return fmt.Errorf("books: %w", err)
 	}
 	d.hold(e)
