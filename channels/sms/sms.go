@@ -175,8 +175,10 @@ func outcomeOf(status string) channels.Outcome {
 	}
 }
 
+// codeText shows a code of Twilio's. Their codes have five digits; what is
+// longer is somebody else's, and might be a phone number.
 func codeText(code int) string {
-	if code == 0 {
+	if code <= 0 || code > 99999 {
 		return ""
 	}
 	return strconv.Itoa(code)

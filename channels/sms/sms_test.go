@@ -1,0 +1,134 @@
+package sms
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/goccy/go-yaml"
+
+	"loa/channels"
+	"loa/channels/channelstest"
+)
+
+const (
+	account  = "AC00112233445566778899aabbccddeeff"
+	token    = "0f1e2d3c4b5a69788796a5b4c3d2e1f0"
+	oldToken = "ffeeddccbbaa99887766554433221100"
+	sidText  = "SM0123456789abcdef0123456789abcdef"
+)
+
+func section(baseURL string, extra ...string) string {
+	return strings.Join(append([]string{
+		"account_sid: " + account, "auth_token: " + token, "from: \"+84901234567\"", "base_url: " + baseURL,
+	}, extra...), "\n")
+}
+
+func decode(text string) func(any) error {
+	return func(v any) error { return yaml.UnmarshalWithOptions([]byte(text), v, yaml.Strict()) }
+}
+
+func deps(originURL string) channels.Deps {
+	return channels.Deps{
+		Sink:   func(context.Context, ...channels.Receipt) error { return nil },
+		Public: "https://loa.example", Origin: originURL, Now: time.Now, Log: slog.New(slog.DiscardHandler),
+	}
+}
+
+func openSender(t testing.TB, text string, d channels.Deps) *sender {
+	t.Helper()
+	v, err := Driver().Open(decode(text), d)
+	if err != nil {
+		t.Fatalf("open: %v", err)
+	}
+	s, ok := v.(*sender)
+	if !ok {
+		t.Fatalf("open returned a %T", v)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+var sequence atomic.Int64
+
+func message(testing.TB, string) channels.Message {
+	n := sequence.Add(1)
+	return channels.Message{
+		Ref: fmt.Sprintf("ref-%d", n), Alert: "VN-1", Revision: 1, Status: channels.Test, Language: "vi",
+		Expires: time.Now().Add(time.Hour), To: channels.Address(fmt.Sprintf("+8491%07d", n)),
+		Body: []byte("Cảnh báo lũ quét, hãy rời khỏi bờ suối ngay"),
+	}
+}
+
+func accepted(w http.ResponseWriter, r *http.Request) {
+	answer(http.StatusCreated, map[string]any{"sid": sidText, "status": "queued", "error_code": nil})(w, r)
+}
+
+func answer(status int, v any) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		_ = r.ParseForm() // reads the request whole
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(status)
+		_ = json.NewEncoder(w).Encode(v) // the driver may have hung up
+	}
+}
+
+func refusalOf(status, code int) http.HandlerFunc {
+	return answer(status, map[string]any{"code": code, "message": "no", "status": status, "more_info": ""})
+}
+
+func TestDriverConforms(t *testing.T) {
+	var table []channelstest.Case
+	for code, p := range policies {
+		status, wait := http.StatusBadRequest, p.wait
+		if p.fault == channels.FaultThrottled {
+			status = http.StatusTooManyRequests
+		}
+		table = append(table,
+			channelstest.Case{Name: fmt.Sprintf("code %d", code), Answer: refusalOf(status, code), Want: p.fault, Code: strconv.Itoa(code), RetryAfter: wait},
+			channelstest.Case{Name: fmt.Sprintf("failed at once %d", code), Want: p.fault, Code: strconv.Itoa(code), RetryAfter: wait,
+				Answer: answer(http.StatusCreated, map[string]any{"sid": sidText, "status": "failed", "error_code": code})})
+	}
+	table = append(table,
+		channelstest.Case{Name: "unknown code", Answer: refusalOf(400, 29999), Want: channels.FaultTransient, Code: "29999"},
+		channelstest.Case{Name: "400 without code", Answer: answer(400, "no"), Want: channels.FaultTransient},
+		channelstest.Case{Name: "401 without code", Answer: answer(401, "no"), Want: channels.FaultProvider},
+		channelstest.Case{Name: "403 of a proxy", Answer: answer(403, nil), Want: channels.FaultProvider},
+		channelstest.Case{Name: "404 of a proxy", Answer: answer(404, nil), Want: channels.FaultProvider},
+		channelstest.Case{Name: "408", Answer: answer(408, nil), Want: channels.FaultAmbiguous},
+		channelstest.Case{Name: "500 with a permanent code", Answer: refusalOf(500, 21211), Want: channels.FaultAmbiguous, Code: "21211"},
+		channelstest.Case{Name: "failed without code", Want: channels.FaultTransient,
+			Answer: answer(http.StatusCreated, map[string]any{"sid": sidText, "status": "failed"})},
+		channelstest.Case{Name: "no identifier", Want: channels.FaultAmbiguous,
+			Answer: answer(http.StatusCreated, map[string]any{"status": "queued"})},
+		channelstest.Case{Name: "somebody else's identifier", Want: channels.FaultAmbiguous,
+			Answer: answer(http.StatusCreated, map[string]any{"sid": "ORDER-17", "status": "queued"})},
+	)
+	channelstest.Verify(t, channelstest.Config{
+		Kind: channels.SMS,
+		Open: func(t testing.TB, p channelstest.Provider) channels.Sender {
+			return openSender(t, section(p.Origin, "timeout: "+p.Timeout.String()), p.Deps())
+		},
+		Message:     message,
+		Accept:      accepted,
+		Faults:      table,
+		ServerError: channels.FaultAmbiguous,
+		Redirect:    channels.FaultAmbiguous,
+		Secrets:     []string{token},
+		Private: func(m channels.Message) []string {
+			digits := strings.TrimPrefix(m.To.Reveal(), "+")
+			return []string{digits, strings.TrimPrefix(digits, "84")}
+		},
+	})
+}
