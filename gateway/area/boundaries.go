@@ -1,6 +1,8 @@
 package area
 
 import (
+	"math"
+
 	"github.com/paulmach/orb"
 	"github.com/paulmach/orb/planar"
 	"github.com/tidwall/rtree"
@@ -35,7 +37,7 @@ func newBoundaries(d *Directory) *Boundaries {
 func (b *Boundaries) add(code Code, shape orb.MultiPolygon) {
 	o := &outline{code: code, shape: shape}
 	for _, p := range shape {
-		o.area += overlap(edges(p), edges(p))
+		o.area += math.Abs(planar.Area(p))
 		bound := p.Bound()
 		b.tree.Insert(bound.Min, bound.Max, piece{o, p})
 	}

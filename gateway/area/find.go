@@ -37,7 +37,7 @@ func (w Why) String() string {
 type Match struct {
 	Unit    Unit // valid at the time asked for
 	Why     Why
-	Old     Unit // for OldName and OldCode: the ended unit that was named
+	Old     Unit // for OldName and OldCode: the ended unit that was named; Unit may hold other land besides
 	Divided bool // the old unit went to several units, of which this is one: a person must choose
 	Marked  bool // the name agrees mark by mark, or a code was given
 }
@@ -66,7 +66,10 @@ type ranked struct {
 // query is ambiguous, and all are listed up to limit (0: no limit).
 func (d *Directory) Find(query string, t time.Time, limit int) []Match {
 	parts := strings.Split(query, ",")
-	s := search{d: d, t: t, readings: readings(parts[0]), code: Code(strings.TrimSpace(parts[0])), best: map[Code]ranked{}}
+	s := search{d: d, t: t, code: Code(strings.TrimSpace(parts[0])), best: map[Code]ranked{}}
+	if len(s.code) < districtDigits || !isDigits(string(s.code)) { // no name is a number of three digits
+		s.readings = readings(parts[0])
+	}
 	for _, p := range parts[1:] {
 		if rs := readings(p); rs != nil {
 			s.above = append(s.above, rs)

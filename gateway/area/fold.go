@@ -87,13 +87,13 @@ var kindWords = []struct {
 }{
 	{"thành phố", City}, {"tp", City}, {"tỉnh", Province}, {"đặc khu", Special}, {"phường", Ward}, {"p", Ward},
 	{"xã", Commune}, {"x", Commune}, {"quận", UrbanDistrict}, {"q", UrbanDistrict}, {"huyện", District},
-	{"h", District}, {"thị xã", Town}, {"tx", Town}, {"thị trấn", Township}, {"tt", Township},
+	{"huyện đảo", District}, {"h", District}, {"thị xã", Town}, {"tx", Town}, {"thị trấn", Township}, {"tt", Township},
 }
 
-var kindKeys = func() map[Kind][]key {
-	keys := map[Kind][]key{}
-	for _, w := range kindWords {
-		keys[w.kind] = append(keys[w.kind], foldKey(w.word))
+var kindKeys = func() []reading {
+	keys := make([]reading, len(kindWords))
+	for i, w := range kindWords {
+		keys[i] = reading{w.kind, foldKey(w.word)}
 	}
 	return keys
 }()
@@ -104,19 +104,17 @@ func readings(query string) []reading {
 		return nil
 	}
 	all := []reading{{name: whole}}
-	for kind, words := range kindKeys {
-		for _, w := range words {
-			plain, ok := strings.CutPrefix(whole.plain, w.plain+" ")
-			if !ok {
-				continue
-			}
-			marked, ok := strings.CutPrefix(whole.marked, w.marked+" ")
-			if !ok { // typed without marks, or with other ones
-				marked, ok = strings.CutPrefix(whole.marked, w.plain+" ")
-			}
-			if ok {
-				all = append(all, reading{kind, key{marked, plain}})
-			}
+	for _, w := range kindKeys {
+		plain, ok := strings.CutPrefix(whole.plain, w.name.plain+" ")
+		if !ok {
+			continue
+		}
+		marked, ok := strings.CutPrefix(whole.marked, w.name.marked+" ")
+		if !ok { // typed without marks, or with other ones
+			marked, ok = strings.CutPrefix(whole.marked, w.name.plain+" ")
+		}
+		if ok {
+			all = append(all, reading{w.kind, key{marked, plain}})
 		}
 	}
 	return all

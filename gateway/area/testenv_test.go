@@ -49,3 +49,12 @@ func load(t testing.TB) *area.Directory {
 	}
 	return d
 }
+
+func shippedFile(t testing.TB, name string) string {
+	t.Helper()
+	b, err := configs.Areas.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
