@@ -29,7 +29,9 @@ type config struct {
 	MessagingServiceSID string          `yaml:"messaging_service_sid"`
 	BaseURL             string          `yaml:"base_url"`    // of another server that speaks the same API
 	Concurrency         int             `yaml:"concurrency"` // calls at once, and connections kept
-	Timeout             time.Duration   `yaml:"timeout"`     // of a whole call
+	Timeout             string          `yaml:"timeout"`     // of a whole call, as "10s"
+
+	timeout time.Duration
 }
 
 var (
@@ -51,8 +53,9 @@ func (c *config) check() error {
 	if c.Concurrency == 0 {
 		c.Concurrency = defaultConcurrency
 	}
-	if c.Timeout == 0 {
-		c.Timeout = defaultTimeout
+	c.timeout = defaultTimeout
+	if c.Timeout != "" {
+		c.timeout, _ = time.ParseDuration(c.Timeout) // zero is refused below
 	}
 	var errs []error
 	wrong := func(bad bool, field, rule string) {
@@ -69,7 +72,7 @@ func (c *config) check() error {
 	wrong(c.MessagingServiceSID != "" && !serviceForm.MatchString(c.MessagingServiceSID),
 		"messaging_service_sid", "must be MG and 32 hexadecimal digits")
 	wrong(c.Concurrency < 1 || c.Concurrency > maxConcurrency, "concurrency", "must be 1 to 256")
-	wrong(c.Timeout < time.Second || c.Timeout > maxTimeout, "timeout", "must be 1s to 1m")
+	wrong(c.timeout < time.Second || c.timeout > maxTimeout, "timeout", "must be 1s to 1m")
 	return errors.Join(errs...)
 }
 

@@ -98,7 +98,7 @@ func (s *sender) Send(ctx context.Context, m channels.Message) (channels.Ack, er
 	if err != nil {
 		return channels.Ack{}, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, s.cfg.Timeout)
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.timeout)
 	defer cancel()
 	answer, err := twilio.NewApiServiceWithClient(&call{ctx: ctx, s: s}).CreateMessage(params)
 	if err != nil {

@@ -3,6 +3,7 @@ package sms
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -31,8 +32,16 @@ func section(baseURL string, extra ...string) string {
 	}, extra...), "\n")
 }
 
+// decode reads strictly, and leaves the source out of its errors: it may hold
+// a token beside the line that is wrong.
 func decode(text string) func(any) error {
-	return func(v any) error { return yaml.UnmarshalWithOptions([]byte(text), v, yaml.Strict()) }
+	return func(v any) error {
+		err := yaml.UnmarshalWithOptions([]byte(text), v, yaml.Strict())
+		if err != nil {
+			return errors.New(yaml.FormatError(err, false, false))
+		}
+		return nil
+	}
 }
 
 func deps(originURL string) channels.Deps {
