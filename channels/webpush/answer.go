@@ -1,8 +1,11 @@
 package webpush
 
 import (
+	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"strconv"
 	"time"
@@ -49,9 +52,33 @@ func classify(resp *http.Response, now time.Time) (channels.Ack, error) {
 		e.RetryAfter = retryAfter(resp.Header.Get("Retry-After"), now)
 	}
 	if fault == channels.FaultAmbiguous {
-		e.Err = fmt.Errorf("webpush: push service answered neither accepted nor refused")
+		e.Err = errors.New("webpush: push service answered neither accepted nor refused")
 	}
 	return channels.Ack{}, e
+}
+
+// plain says what broke a call without the transport's own words: those may
+// quote the answer, and a hostile answer may quote our token and the address.
+func plain(err error) error {
+	var dns *net.DNSError
+	var op *net.OpError
+	var cert *tls.CertificateVerificationError
+	switch {
+	case errors.Is(err, context.Canceled):
+		return fmt.Errorf("webpush: call: %w", context.Canceled)
+	case errors.Is(err, context.DeadlineExceeded):
+		return fmt.Errorf("webpush: call: %w", context.DeadlineExceeded)
+	case errors.Is(err, errNotPublic):
+		return errNotPublic
+	case errors.As(err, &dns):
+		return errors.New("webpush: push service's name could not be resolved")
+	case errors.As(err, &cert):
+		return errors.New("webpush: push service's certificate is not trusted")
+	case errors.As(err, &op) && op.Op == "dial":
+		return errors.New("webpush: push service could not be reached")
+	default:
+		return errors.New("webpush: connection to the push service broke")
+	}
 }
 
 // retryAfter reads seconds or a date and keeps it within 1 s and 5 min, so

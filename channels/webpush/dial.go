@@ -35,6 +35,8 @@ var special = func() []netip.Prefix {
 	return ps
 }()
 
+var errNotPublic = errors.New("webpush: push service's name leads to an address that is not public")
+
 func isPublic(a netip.Addr) bool {
 	a = a.Unmap().WithZone("")
 	if !a.IsGlobalUnicast() || a.IsPrivate() || a.IsLoopback() || a.IsLinkLocalUnicast() {
@@ -122,7 +124,7 @@ func (d *dialer) resolve(ctx context.Context, host string) ([]netip.Addr, error)
 	}
 	for i, a := range addrs {
 		if !isPublic(a) {
-			return nil, errors.New("webpush: push service resolves to an address that is not public")
+			return nil, errNotPublic
 		}
 		addrs[i] = a.Unmap()
 	}

@@ -189,10 +189,11 @@ func (s *Sender) Send(ctx context.Context, m channels.Message) (channels.Ack, er
 	}
 	resp, err := s.http.RoundTrip(req)
 	if err != nil {
+		fault := channels.FaultAmbiguous
 		if body.abandon() {
-			return channels.Ack{}, &channels.Error{Fault: channels.FaultTransient, Err: err}
+			fault = channels.FaultTransient
 		}
-		return channels.Ack{}, &channels.Error{Fault: channels.FaultAmbiguous, Err: err}
+		return channels.Ack{}, &channels.Error{Fault: fault, Err: plain(err)}
 	}
 	if 0 <= resp.ContentLength && resp.ContentLength <= drainMax {
 		_, _ = io.Copy(io.Discard, resp.Body) // only so that the connection can be used again
