@@ -155,9 +155,9 @@ func freeText(name, v string, st slotType, s shape, f *facts) (string, error) {
 		own := f.info.Slots[name+unmarkedSuffix]
 		if own == "" {
 			own = unmark(v)
-		}
-		if word := firstRisky(own); word != "" && st.kind == "text" {
-			return "", fmt.Errorf("%q is ambiguous without marks: give %s", word, name+unmarkedSuffix)
+			if word := RiskyWord(own); word != "" && st.kind == "text" {
+				return "", fmt.Errorf("%q is ambiguous without marks: give %s", word, name+unmarkedSuffix)
+			}
 		}
 		v = own
 	}

@@ -93,7 +93,8 @@ func areaName(p Place, s shape, longest int) (string, error) {
 }
 
 // areaList names the first places and counts the rest: "đặc khu Cô Tô, đặc khu
-// Vân Đồn và 52 xã, phường khác".
+// Vân Đồn và 52 xã, phường khác". Where not even one name fits beside the rest it
+// counts them all.
 func areaList(places []Place, s shape, longest int) (string, error) {
 	if len(places) == 0 {
 		return "", errMissing
@@ -120,7 +121,7 @@ func areaList(places []Place, s shape, longest int) (string, error) {
 		}
 		text := strings.Join(names[:shown], ", ")
 		if len(rest) > 0 {
-			text += and + others(rest, s.lang)
+			text += and + tally(rest, s.lang, true)
 		} else if shown > 1 {
 			text = strings.Join(names[:shown-1], ", ") + and + names[shown-1]
 		}
@@ -128,11 +129,11 @@ func areaList(places []Place, s shape, longest int) (string, error) {
 			return text, nil
 		}
 	}
-	return "", longerThan(names[0], longest)
+	return tally(places, s.lang, false), nil
 }
 
-// others counts places: "52 xã, phường khác", "52 other wards and communes".
-func others(places []Place, lang string) string {
+// tally counts places: "52 xã, phường khác", "52 other wards and communes".
+func tally(places []Place, lang string, others bool) string {
 	var kinds []string
 	for _, kind := range []string{"xa", "phuong", "dac_khu"} {
 		if slices.ContainsFunc(places, func(p Place) bool { return p.Kind == kind }) {
@@ -143,16 +144,23 @@ func others(places []Place, lang string) string {
 		for i, kind := range kinds {
 			kinds[i] = placeKinds[kind].vi
 		}
-		return fmt.Sprintf("%d %s khác", len(places), strings.Join(kinds, ", "))
+		text := fmt.Sprintf("%d %s", len(places), strings.Join(kinds, ", "))
+		if others {
+			text += " khác"
+		}
+		return text
 	}
+	noun := "wards and communes"
 	switch {
-	case len(kinds) > 1 && len(places) > 1:
-		return fmt.Sprintf("%d other wards and communes", len(places))
-	case len(places) > 1:
-		return fmt.Sprintf("%d other %s", len(places), placeKinds[kinds[0]].enMany)
-	default:
-		return "1 other " + strings.ToLower(placeKinds[kinds[0]].en)
+	case len(places) == 1:
+		noun = strings.ToLower(placeKinds[kinds[0]].en)
+	case len(kinds) == 1:
+		noun = placeKinds[kinds[0]].enMany
 	}
+	if others {
+		noun = "other " + noun
+	}
+	return fmt.Sprintf("%d %s", len(places), noun)
 }
 
 func longerThan(value string, longest int) error {

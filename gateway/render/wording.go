@@ -71,16 +71,18 @@ var risky = func() map[string]bool {
 
 // safe are the phrases in which a risky word can be read in one way only.
 var safe = regexp.MustCompile(strings.Join([]string{
-	`bao so \d+`, `bao so \{storm_no\}`, `bao (?:yagi|\{storm_name\})`, `bao da yeu`, `canh bao(?: song than)?`, `bao dong`, `bao chay 114`,
-	`nuoc lu`, `lu quet`, `nuoc song`, `song than`, `nuoc bien dang`, `nuoc song \p{L}+`,
-	`len bo`, `vao bo`, `bo cao`, `cho cao`, `cho ngap`, `qua cho`,
+	`bao so \d+`, `bao so \{storm_no\}`, `bao (?:yagi|\{storm_name\})`, `bao da yeu`, `vung bao`, `canh bao(?: song than)?`, `bao dong`, `bao chay 114`,
+	`bao \{hamlet\}`, `nuoc lu(?: song)?`, `lu quet`, `nuoc song`, `song than`, `song den`, `ven song`, `nuoc bien dang`, `ho \{reservoir\}`,
+	`len bo`, `vao bo`, `bo cao`, `cho cao`, `cho ngap`, `cho phep`,
 	`(?:den|tu) (?:\d{1,2}h|\{(?:from|until|before|arrival)\})`, `du kien`,
 	`rung boc chay`, `ra khoi`, `long be`, `tre em`, `lua dao`, `tam ngung`, `sua thanh`,
-	`cuu nan`, `gio cap`, `rui ro cap`, `dien tap`, `nguy hiem that`, `so tan den`, `dong dat`,
+	`cuu nan`, `gio cap`, `rui ro cap`, `dien tap`, `nguy hiem that`, `so tan den`, `khong can lam gi`,
+	`dong dat`, `bien dong`, `di dong`, `nhiet doi`,
 }, "|"))
 
-// firstRisky is the first word of an unmarked text that reads two ways, or "".
-func firstRisky(text string) string {
+// RiskyWord is the first word of a text without marks that reads two ways, or
+// "". The desk warns an author who writes such a text by hand.
+func RiskyWord(text string) string {
 	rest := safe.ReplaceAllString(strings.ToLower(text), " . ")
 	for _, w := range strings.FieldsFunc(rest, func(c rune) bool { return !unicode.IsLetter(c) && c != '_' && c != '{' && c != '}' }) {
 		if risky[w] {
