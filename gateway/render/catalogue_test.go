@@ -45,7 +45,7 @@ const longTime = "2024-11-27T13:30:00+07:00"
 // longestSlots are the values behind the longest_example column.
 func longestSlots(lang string, unmarked bool) map[string]string {
 	v := map[string]string{
-		"storm_name": "Fung-wong", "wind": "15-16", "gust": ">17", "distance": "1250", "wind_kmh": "184-220", "direction": "NNE", "speed": "20-25",
+		"storm_name": "Fung-wong", "wind": "15-16", "gust": ">17", "distance": "1250", "wind_kmh": "184-220", "direction": "ENE", "speed": "20-25",
 		"storm_no": "12", "level": "4", "rain": "400-600", "rain_max": "1000", "alarm": "3", "water": "12.34", "peak_water": "13.20",
 		"surge": "0.5-1.2", "wave": "10-12", "magnitude": "7.8", "gates": "12", "discharge": "16000", "rise": "2.5-3.5", "depth": "0.8-1.2",
 		"old_code": "H4PX", "hazard": "flash_flood|landslide", "service": "power|phone", "action": "evacuate_hall", "duty_phone": "0200 000 0000",
@@ -64,7 +64,7 @@ func longestSlots(lang string, unmarked bool) map[string]string {
 		"hamlet": "tổ dân phố 12 Bãi Cháy", "hamlet.ascii": "to 12 Bai Chay", "person": "bà Nguyễn Thị Phương Thảo", "released_by": "bà Nguyễn Thị Phương Thảo",
 	}
 	if lang == "en" {
-		v["river"], v["reservoir"] = "Vam Co Dong", "Buon Tua Srah"
+		v["river"], v["reservoir"], v["direction"] = "Vam Co Dong", "Buon Tua Srah", "NNE"
 		words = map[string]string{
 			"place": "Bai Chay-Tuan Chau", "station": "Ben Binh gauge", "shelter": "Nguyen Luong Bang school",
 			"sea_area": "north and middle of the East Sea, Gulf of Tonkin", "became": "a tropical depression, then a low",
