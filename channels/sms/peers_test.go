@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"net"
 	"net/http"
 	"net/url"
@@ -186,7 +187,7 @@ func TestRequestsFitTwiliosDescription(t *testing.T) {
 			m := message(t, "")
 			m.Ref, m.Expires = "812.17.1 a/b?&=ữ", time.Now().Add(left)
 			if _, err := s.Send(t.Context(), m); err != nil {
-				t.Errorf("%s, %v left: %v\n%s", name, left, err, log)
+				t.Errorf("%s, %v left: %v\n%s", name, left, err, tail(log))
 			}
 		}
 	}
@@ -209,31 +210,67 @@ func TestStandInFitsTwiliosDescription(t *testing.T) {
 	s := openSender(t, section(origin), deps(origin))
 	ack, err := s.Send(t.Context(), message(t, ""))
 	if err != nil {
-		t.Fatalf("send: %v\n%s", err, log)
+		t.Fatalf("send: %v\n%s", err, tail(log))
 	}
 	if err := s.Check(t.Context()); err != nil {
-		t.Errorf("check: %v\n%s", err, log)
+		t.Errorf("check: %v\n%s", err, tail(log))
 	}
 	if carrier.Books().Len() != 1 {
 		t.Errorf("%d entries in the books", carrier.Books().Len())
 	}
 	base := "/2010-04-01/Accounts/" + account + "/Messages"
 	for _, path := range []string{base + ".json", base + ".json?PageSize=5&To=" + url.QueryEscape("+84910000001"), base + "/" + ack.ProviderRef + ".json"} {
-		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, origin+path, nil)
-		if err != nil {
-			t.Fatal(err)
+		for _, v := range violations(t, origin+path) {
+			t.Errorf("%s: %s", path, v)
 		}
-		req.SetBasicAuth(account, token)
-		res, err := http.DefaultClient.Do(req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if res.StatusCode != http.StatusOK || res.Header.Get("Sl-Violations") != "" {
-			t.Errorf("%s: answered %d %s", path, res.StatusCode, res.Header.Get("Sl-Violations"))
-		}
-		_ = res.Body.Close()
 	}
-	if s := log.String(); strings.Contains(strings.ToLower(s), "violation") {
-		t.Errorf("prism found violations:\n%s", s)
+	if found := violations(t, origin+base+".json?PageSize=five"); len(found) == 0 {
+		t.Error("prism let a page size through that is no number: it checks nothing")
 	}
+}
+
+// violations fetches a page through Prism and lists what does not fit.
+func violations(t *testing.T, target string) []string {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, target, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.SetBasicAuth(account, token)
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	if res.StatusCode == http.StatusOK {
+		return nil
+	}
+	var problem struct {
+		Title      string
+		Validation []struct {
+			Location []string
+			Code     string
+			Message  string
+		}
+	}
+	if err := json.NewDecoder(res.Body).Decode(&problem); err != nil || len(problem.Validation) == 0 {
+		return []string{fmt.Sprintf("answered %d %s", res.StatusCode, problem.Title)}
+	}
+	var found []string
+	for _, v := range problem.Validation {
+		at := strings.Join(v.Location, ".")
+		// The description asks for whole URLs here, its own examples and the
+		// service itself have paths.
+		if v.Code == "format" && (at == "response.body.uri" || at == "response.body.first_page_uri") {
+			continue
+		}
+		found = append(found, fmt.Sprintf("%s: %s (%s)", at, v.Message, v.Code))
+	}
+	return found
+}
+
+// tail is the log of Prism without the list of routes it begins with.
+func tail(log *syncBuffer) string {
+	_, after, _ := strings.Cut(log.String(), "Prism is listening")
+	return after
 }
