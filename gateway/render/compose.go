@@ -8,9 +8,9 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"loa/gateway/alert"
-
 	"golang.org/x/text/unicode/norm"
+
+	"loa/gateway/alert"
 )
 
 // ourSlots are filled from the revision, the place and the configuration; an
@@ -54,23 +54,22 @@ type composed struct {
 // compose fills one entry. An error is a *SlotError.
 func (r *Renderer) compose(e *entry, f *facts) (composed, error) {
 	out := composed{values: make(map[string]string, len(e.slots))}
-	for name, st := range e.slots {
-		v, err := r.value(name, st, e.shape(), f)
+	var b strings.Builder
+	for _, p := range e.pieces {
+		if !p.slot {
+			b.WriteString(p.text)
+			continue
+		}
+		st := e.slots[p.text]
+		v, err := r.value(p.text, st, e.shape(), f)
 		if err == nil {
 			err = within(v, st.longest, e.shape())
 		}
 		if err != nil {
-			return out, &SlotError{Template: e.String(), Slot: name, Err: err}
+			return composed{}, &SlotError{Template: e.String(), Slot: p.text, Err: err}
 		}
-		out.values[name] = v
-	}
-	var b strings.Builder
-	for _, p := range e.pieces {
-		if p.slot {
-			b.WriteString(out.values[p.text])
-		} else {
-			b.WriteString(p.text)
-		}
+		out.values[p.text] = v
+		b.WriteString(v)
 	}
 	out.text = capitals(b.String())
 	return out, nil
@@ -151,7 +150,10 @@ func (r *Renderer) authored(name, v string, st slotType, s shape, f *facts) (str
 // author's own unmarked wording is used if there is one; a proper name may
 // lose its marks, a sentence only if no word of it turns ambiguous.
 func freeText(name, v string, st slotType, s shape, f *facts) (string, error) {
-	if s.unmarked() {
+	switch {
+	case s.lang == "en" && s.sms():
+		v = unmark(v) // a marked name would treble the parts
+	case s.unmarked():
 		own := f.info.Slots[name+unmarkedSuffix]
 		if own == "" {
 			own = unmark(v)

@@ -8,12 +8,12 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"pgregory.net/rapid"
+
 	"loa/channels"
 	"loa/channels/sms"
 	"loa/gateway/alert"
 	"loa/gateway/render"
-
-	"pgregory.net/rapid"
 )
 
 // Whatever an author types, nothing panics; what comes out has no slot left

@@ -8,11 +8,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"loa/channels"
 	"loa/gateway/render"
 	"loa/templates"
-
-	"github.com/google/go-cmp/cmp"
 )
 
 func TestUnregisteredSMS(t *testing.T) {

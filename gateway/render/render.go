@@ -156,19 +156,19 @@ func (r *Renderer) Render(rev *alert.Revision, place Place, kind channels.Kind, 
 }
 
 func (r *Renderer) facts(rev *alert.Revision, place Place, language string) (*facts, error) {
-	var info *alert.Info
-	for _, code := range rev.Targets() {
-		if string(code) == place.Code {
-			info, _ = rev.InfoFor(code, language)
-		}
-	}
-	if info == nil {
+	info, ok := infoFor(rev.InfoFor, place.Code, language)
+	if !ok || place.Code == "" {
 		return nil, fmt.Errorf("%w: language %s, commune %s", ErrNoInfo, language, place.Code)
 	}
 	if err := r.lawful(rev, info); err != nil {
 		return nil, err
 	}
 	return &facts{rev: rev, info: info, place: place, areas: []Place{place}}, nil
+}
+
+// infoFor asks for a commune by its plain code: this room does not know areas.
+func infoFor[C ~string](find func(C, string) (*alert.Info, bool), code, language string) (*alert.Info, bool) {
+	return find(C(code), language)
 }
 
 // mocks are the templates that say of themselves that nothing is real.

@@ -7,11 +7,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"loa/channels"
 	"loa/gateway/alert"
 	"loa/gateway/render"
-
-	"github.com/google/go-cmp/cmp"
 )
 
 func pushOf(r *render.Renderer, rev *alert.Revision, place render.Place, lang string) (render.PushPayload, error) {

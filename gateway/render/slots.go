@@ -42,7 +42,7 @@ func (r *Renderer) Hazard(template string) string {
 	return ""
 }
 
-// authored lists the entries of a template that an author's slots go into.
+// authoredEntries lists the forms of a template that an author's slots go into.
 func (r *Renderer) authoredEntries(template, language string) []*entry {
 	var out []*entry
 	for _, form := range forms {
@@ -54,7 +54,7 @@ func (r *Renderer) authoredEntries(template, language string) []*entry {
 }
 
 // Slots lists what the author of a template fills in, by name. It is nil for
-// an unknown template or language.
+// an unknown template or language, and for a template without any.
 func (r *Renderer) Slots(template, language string) []SlotSpec {
 	found := map[string]SlotSpec{}
 	for _, e := range r.authoredEntries(template, language) {
@@ -78,6 +78,9 @@ func (r *Renderer) Slots(template, language string) []SlotSpec {
 			}
 			found[name] = s
 		}
+	}
+	if len(found) == 0 {
+		return nil
 	}
 	out := make([]SlotSpec, 0, len(found))
 	for _, name := range slices.Sorted(maps.Keys(found)) {

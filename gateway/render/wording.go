@@ -3,26 +3,33 @@ package render
 import (
 	"errors"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 )
 
 // The wording that no text for the public may hold.
 var (
-	errEmpty     = errors.New("must not be empty")
-	errSigns     = errors.New("must not hold exclamation marks, braces, emoji or control characters")
-	errLink      = errors.New("must not hold a link")
-	errLongDigit = errors.New("must not hold a phone or account number other than 112, 113, 114 and 115")
-	errURL       = errors.New("must be an https address without user, port, query or fragment")
-	errPhone     = errors.New("must be a Vietnamese phone number in digits and spaces")
+	errEmpty   = errors.New("must not be empty")
+	errSigns   = errors.New("must not hold exclamation marks, braces, emoji or control characters")
+	errLink    = errors.New("must not hold a link")
+	errNumbers = errors.New("must not hold a phone or account number other than 112, 113, 114 and 115")
+	errURL     = errors.New("must be an https address without user, port, query or fragment")
+	errPhone   = errors.New("must be a Vietnamese phone number in digits and spaces")
 )
 
 var (
 	linkWords = regexp.MustCompile(`(?i)https?:|www\.|://|@|\b[a-z0-9-]+\.(?:com|vn|net|org|info|io|me|ly|top|xyz|example)\b`)
-	longDigit = regexp.MustCompile(`\d[\d .-]{5,}\d`)
+	digitRun  = regexp.MustCompile(`\d(?:[ .-]?\d)*`)
 	urlRule   = regexp.MustCompile(`^https://[a-z0-9.-]+/[A-Za-z0-9/_-]+$`)
 	phoneRule = regexp.MustCompile(`^(?:0[0-9 ]{8,12}|11[2-5])$`)
-	timesRule = regexp.MustCompile(`\d{1,2}h(?:\d{2})?|\d{1,2}:\d{2}|\d{1,2}/\d{1,2}(?:/\d{4})?`)
+)
+
+// So many digits are no figure ("16000", "1.000-1.200") but a telephone or
+// account number: in one piece, and with spaces, dots and hyphens.
+const (
+	longPiece = 7
+	longRun   = 9
 )
 
 // checkWords refuses an author's words that would break the rules of wording
@@ -39,8 +46,11 @@ func checkWords(v string) error {
 	if linkWords.MatchString(v) {
 		return errLink
 	}
-	if longDigit.MatchString(timesRule.ReplaceAllString(v, "h")) {
-		return errLongDigit
+	for _, run := range digitRun.FindAllString(v, -1) {
+		pieces := strings.FieldsFunc(run, func(c rune) bool { return c < '0' || c > '9' })
+		if len(strings.Join(pieces, "")) >= longRun || slices.ContainsFunc(pieces, func(p string) bool { return len(p) >= longPiece }) {
+			return errNumbers
+		}
 	}
 	return nil
 }
