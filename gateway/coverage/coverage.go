@@ -4,7 +4,9 @@
 package coverage
 
 import (
+	"cmp"
 	"context"
+	"slices"
 
 	"loa/channels"
 	"loa/gateway/alert"
@@ -48,4 +50,43 @@ func Totals(cells []Cell) map[channels.Kind]Cell {
 		sums[c.Kind] = s
 	}
 	return sums
+}
+
+// Missed is how many recipients certainly did not get the message and will
+// not: refused, too late, or cancelled.
+func (c Cell) Missed() int {
+	return c.Counts[channels.Failed] + c.Counts[channels.Expired] + c.Counts[channels.Cancelled]
+}
+
+// Unknown is how many may or may not have got it: an ambiguous answer, or a
+// call that has not returned.
+func (c Cell) Unknown() int { return c.Counts[channels.Ambiguous] + c.Counts[channels.Sending] }
+
+// Reached is how many may have got it: whom a correction must go to.
+func (c Cell) Reached() int {
+	n := 0
+	for _, o := range channels.AllOutcomes() {
+		if o.Reached() {
+			n += c.Counts[o]
+		}
+	}
+	return n
+}
+
+// ByCommune groups cells by commune, sorted by its code; within a commune they
+// are in the order in which faces show channels.
+func ByCommune(cells []Cell) [][]Cell {
+	order := channels.AllKinds()
+	sorted := slices.SortedStableFunc(slices.Values(cells), func(a, b Cell) int {
+		return cmp.Or(cmp.Compare(a.Commune, b.Commune), cmp.Compare(slices.Index(order, a.Kind), slices.Index(order, b.Kind)))
+	})
+	var groups [][]Cell
+	for i, c := range sorted {
+		if i == 0 || sorted[i-1].Commune != c.Commune {
+			groups = append(groups, nil)
+		}
+		last := len(groups) - 1
+		groups[last] = append(groups[last], c)
+	}
+	return groups
 }

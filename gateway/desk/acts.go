@@ -1,0 +1,220 @@
+package desk
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"loa/channels"
+	"loa/gateway/alert"
+	"loa/gateway/dispatch"
+)
+
+// StopInput says why an alert is stopped (Dừng) and what, if anything, those
+// who were reached are told. A stop says nothing about the danger.
+type StopInput struct {
+	Reason string
+	Notice []alert.Info // without areas; none: nobody is told
+	Key    string       // makes a repeated call one notice
+}
+
+// CorrectInput is what takes the place of a mistaken alert (Đính chính).
+type CorrectInput struct {
+	Reason string
+	Infos  []alert.Info // without areas: it goes to exactly those who were reached
+	Key    string       // makes a repeated call one correction
+}
+
+// correctionLife is how long a correction or a notice is sent when its author
+// does not say.
+const correctionLife = 12 * time.Hour
+
+// Stop stops sending an alert. Any one person with authority over its area may.
+// The stop is durable before a notice, if there is one, is made; stopping what
+// is stopped already is no error.
+func (d *Desk) Stop(ctx context.Context, token channels.Secret, id alert.ID, in StopInput) (*Case, error) {
+	p, c, err := d.acting(ctx, token, id)
+	if err != nil {
+		return nil, err
+	}
+	if err := d.within(p, c.Submission.Communes); err != nil {
+		return nil, err
+	}
+	if c.State != alert.Stopped {
+		if c, err = d.stop(ctx, p, c, in); err != nil {
+			return nil, err
+		}
+	}
+	if len(in.Notice) > 0 {
+		_, err = d.tellReached(ctx, p, c, dispatch.Stopped, CorrectInput{Reason: in.Reason, Infos: in.Notice, Key: in.Key})
+		if err != nil {
+			return c, fmt.Errorf("desk: the alert is stopped, but its notice is not sent: %w", err)
+		}
+	}
+	return c, nil
+}
+
+func (d *Desk) stop(ctx context.Context, p Person, c *Case, in StopInput) (*Case, error) {
+	from, now := c.State, d.o.Now()
+	next := *c
+	var err error
+	if next.State, err = from.Move(alert.ActStop); err != nil {
+		return nil, err
+	}
+	next.EndedAt = now
+	next.sign(p, alert.ActStop, now)
+	rec := d.record(now, p.ID, string(alert.ActStop), c.ID, map[string]any{"reason": clip(in.Reason)})
+	err = d.o.Store.Apply(ctx, Change{Case: next, From: from, Records: records(rec), Key: applyKey(alert.ActStop, c.ID, in.Key)})
+	if errors.Is(err, ErrConflict) {
+		// Somebody else may have stopped it at the same moment.
+		if stopped, err := d.o.Store.Case(ctx, c.ID); err == nil && stopped.State == alert.Stopped {
+			return stopped, nil
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	d.ended(c.ID)
+	return &next, nil
+}
+
+// Correct stops an alert and sends its correction, before all else, to exactly
+// those who may have got it. Any one person with authority over its area may.
+// It returns the correction's case.
+func (d *Desk) Correct(ctx context.Context, token channels.Secret, id alert.ID, in CorrectInput) (*Case, error) {
+	p, old, err := d.acting(ctx, token, id)
+	if err != nil {
+		return nil, err
+	}
+	if err := d.within(p, old.Submission.Communes); err != nil {
+		return nil, err
+	}
+	if len(in.Infos) == 0 {
+		return nil, &InputError{"infos", "a correction needs a text"}
+	}
+	return d.tellReached(ctx, p, old, dispatch.Correction, in)
+}
+
+// tellReached composes, signs and sends a text to those whom the old alert may
+// have reached.
+func (d *Desk) tellReached(ctx context.Context, p Person, old *Case, cause dispatch.Cause, in CorrectInput) (*Case, error) {
+	infos, err := overAreas(in.Infos, old.Submission.Revision)
+	if err != nil {
+		return nil, err
+	}
+	c, err := d.compose(p, string(cause), DraftInput{Infos: infos, Kinds: old.Submission.Kinds, Note: clip(in.Reason), Key: in.Key}, cause, old)
+	if err != nil {
+		return nil, err
+	}
+	before, err := d.existing(ctx, c.ID, in.Key)
+	if err != nil {
+		return nil, err
+	}
+	if before != nil && !sameWords(before, infos) {
+		return nil, ErrConflict
+	}
+	if before != nil && before.State != alert.Submitted {
+		return before, nil
+	}
+	if before == nil {
+		if cause == dispatch.Correction {
+			if _, err := old.State.Move(alert.ActSupersede); err != nil {
+				return nil, err
+			}
+		}
+		for i := range infos {
+			if infos[i].Expires.IsZero() {
+				infos[i].Expires = d.o.Now().Truncate(time.Second).Add(correctionLife)
+			}
+		}
+		now, err := d.freeze(ctx, p, c)
+		if err != nil {
+			return nil, err
+		}
+		c.State = alert.Submitted
+		rec := d.record(now, p.ID, string(cause), c.ID, map[string]any{"of": string(old.ID), "hash": c.Hash.String(), "reason": clip(in.Reason)})
+		if err := d.o.Store.Create(ctx, *c, rec); err != nil {
+			return nil, err
+		}
+		before = c
+	}
+	return d.send(ctx, p, before, in.Key)
+}
+
+// sameWords compares what a repeated call says with what the first said,
+// leaving aside an expiry that the desk gave.
+func sameWords(c *Case, infos []alert.Info) bool {
+	plain := func(from []alert.Info, like []alert.Info) alert.Hash {
+		r := alert.Revision{Infos: slices.Clone(from)}
+		for i := range r.Infos {
+			if i < len(like) && like[i].Expires.IsZero() {
+				r.Infos[i].Expires = time.Time{}
+			}
+		}
+		return r.Hash()
+	}
+	return plain(c.Submission.Revision.Infos, infos) == plain(infos, infos)
+}
+
+// Update drafts what shall take the place of a live or stopped alert (Cập
+// nhật). It goes to the communes of its own infos once it is submitted and
+// approved; until then the old alert stands.
+func (d *Desk) Update(ctx context.Context, token channels.Secret, id alert.ID, in DraftInput) (*Case, error) {
+	p, old, err := d.acting(ctx, token, id)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := old.State.Move(alert.ActSupersede); err != nil {
+		return nil, err
+	}
+	return d.create(ctx, p, "update", in, dispatch.Updated, old)
+}
+
+// AllClear drafts the end of the danger (Hết nguy hiểm): an update whose every
+// info says AllClear.
+func (d *Desk) AllClear(ctx context.Context, token channels.Secret, id alert.ID, in DraftInput) (*Case, error) {
+	for i := range in.Infos {
+		if !slices.Contains(in.Infos[i].ResponseTypes, alert.ResponseType("AllClear")) {
+			return nil, &InputError{fmt.Sprintf("infos[%d].responseTypes", i), "an all-clear says AllClear"}
+		}
+	}
+	return d.Update(ctx, token, id, in)
+}
+
+// expireAtOnce is how many alerts one sweep ends.
+const expireAtOnce = 100
+
+// Expire ends live alerts whose expiry has passed and returns how many.
+func (d *Desk) Expire(ctx context.Context) (int, error) {
+	now := d.o.Now()
+	ids, err := d.o.Store.Expired(ctx, now, expireAtOnce)
+	if err != nil {
+		return 0, fmt.Errorf("desk: list expired alerts: %w", err)
+	}
+	var faults []error
+	n := 0
+	for _, id := range ids {
+		c, err := d.o.Store.Case(ctx, id)
+		if err != nil {
+			faults = append(faults, err)
+			continue
+		}
+		from := c.State
+		if c.State, err = from.Move(alert.ActEnd); err != nil {
+			continue // somebody was quicker
+		}
+		c.EndedAt = now
+		err = d.o.Store.Apply(ctx, Change{Case: *c, From: from, Records: records(d.record(now, "system", string(alert.ActEnd), id, nil))})
+		if err != nil {
+			if !errors.Is(err, ErrConflict) {
+				faults = append(faults, fmt.Errorf("desk: end alert %s: %w", id, err))
+			}
+			continue
+		}
+		n++
+		d.ended(id)
+	}
+	return n, errors.Join(faults...)
+}

@@ -1,0 +1,266 @@
+package desk
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"loa/channels"
+	"loa/gateway/alert"
+	"loa/gateway/area"
+	"loa/gateway/dispatch"
+)
+
+// DraftInput is what an author writes. The desk gives the rest of a revision:
+// names, code, sender, times and references.
+type DraftInput struct {
+	Status    alert.Status // Actual, Exercise or Test; for an update that of what it replaces
+	Infos     []alert.Info
+	Kinds     []channels.Kind // empty: every configured channel
+	Source    string
+	Note      string
+	Incidents []string
+	// Key makes a repeated call answer with what the first has made. Empty: a
+	// repeated call makes another draft.
+	Key string
+}
+
+// InputError names a field of what was asked for and the rule it breaks.
+type InputError struct{ Field, Rule string }
+
+func (e *InputError) Error() string { return e.Field + ": " + e.Rule }
+
+// Draft stores a new draft. It may be incomplete: Submit checks it.
+func (d *Desk) Draft(ctx context.Context, token channels.Secret, in DraftInput) (*Case, error) {
+	p, err := d.person(ctx, token)
+	if err != nil {
+		return nil, err
+	}
+	return d.create(ctx, p, "draft", in, dispatch.Approved, nil)
+}
+
+// create stores a draft, or answers with the one that the same key has made.
+func (d *Desk) create(ctx context.Context, p Person, act string, in DraftInput, cause dispatch.Cause, replaces *Case) (*Case, error) {
+	c, err := d.compose(p, act, in, cause, replaces)
+	if err != nil {
+		return nil, err
+	}
+	before, err := d.existing(ctx, c.ID, in.Key)
+	if err != nil {
+		return nil, err
+	}
+	if before != nil {
+		if !sameText(before, c) {
+			return nil, ErrConflict
+		}
+		return before, nil
+	}
+	rec := d.record(c.CreatedAt, p.ID, act, c.ID, nil)
+	if err := d.o.Store.Create(ctx, *c, rec); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// sameText reports whether two cases were composed of the same input: what the
+// clock and chance gave is left aside.
+func sameText(a, b *Case) bool {
+	plain := func(c *Case) alert.Hash {
+		r := *c.Submission.Revision
+		r.Code, r.Sent = "", time.Time{}
+		return r.Hash()
+	}
+	return plain(a) == plain(b) && slices.Equal(a.Submission.Kinds, b.Submission.Kinds)
+}
+
+// compose makes a case of the input, without storing it.
+func (d *Desk) compose(p Person, act string, in DraftInput, cause dispatch.Cause, replaces *Case) (*Case, error) {
+	if replaces != nil {
+		act += "/" + string(replaces.ID)
+	}
+	id, err := d.newID(p, act, in.Key)
+	if err != nil {
+		return nil, err
+	}
+	code, err := alert.NewCode(d.o.Rand)
+	if err != nil {
+		return nil, err
+	}
+	c := &Case{ID: id, State: alert.Drafted, Author: p, CreatedAt: d.o.Now()}
+	r := &alert.Revision{Alert: id, Number: 1, Code: code, Identifier: id.Identifier(1), Sender: d.o.Sender, MsgType: alert.MsgAlert, Scope: alert.Public}
+	c.Submission = Submission{Revision: r, Cause: cause}
+	if replaces != nil {
+		old := replaces.Submission.Revision
+		in.Status = old.Status
+		r.MsgType = alert.MsgUpdate
+		r.References = append(slices.Clone(old.References), old.Reference())
+		c.Submission.Replaces = &dispatch.Reached{Alert: old.Alert, Revision: old.Number}
+	}
+	return c, d.fill(c, in)
+}
+
+// fill puts the author's input into the case.
+func (d *Desk) fill(c *Case, in DraftInput) error {
+	switch in.Status {
+	case alert.Actual, alert.Exercise, alert.Test:
+	default:
+		return &InputError{"status", "one of Actual, Exercise, Test"}
+	}
+	kinds := in.Kinds
+	if len(kinds) == 0 {
+		kinds = d.o.Kinds
+	}
+	for _, k := range kinds {
+		if !slices.Contains(d.o.Kinds, k) {
+			return &InputError{"kinds", fmt.Sprintf("channel %q is not configured", string(k))}
+		}
+	}
+	r := c.Submission.Revision
+	r.Status, r.Infos, r.Source, r.Note, r.Incidents = in.Status, in.Infos, in.Source, in.Note, in.Incidents
+	c.Submission.Kinds = slices.Compact(slices.Sorted(slices.Values(kinds)))
+	return nil
+}
+
+// Edit replaces what the author wrote, in a draft or a returned alert.
+func (d *Desk) Edit(ctx context.Context, token channels.Secret, id alert.ID, in DraftInput) (*Case, error) {
+	p, c, err := d.acting(ctx, token, id)
+	if err != nil {
+		return nil, err
+	}
+	if p.ID != c.Author.ID {
+		return nil, fmt.Errorf("%w: only its author edits a draft", ErrNoAuthority)
+	}
+	from := c.State
+	if _, err := from.Move(alert.ActSubmit); err != nil {
+		return nil, err
+	}
+	r := *c.Submission.Revision
+	c.Submission.Revision = &r
+	if c.Submission.Replaces != nil {
+		in.Status = r.Status
+	}
+	if err := d.fill(c, in); err != nil {
+		return nil, err
+	}
+	c.Hash = SubmissionHash{}
+	c.Submission.Communes, c.Submission.HeadCount = nil, nil
+	return c, d.o.Store.Apply(ctx, Change{Case: *c, From: from, Records: records(d.record(d.o.Now(), p.ID, "edit", id, nil))})
+}
+
+// Submit freezes the text and the area, counts who would be addressed, and
+// gives the hash that is to be signed. Errors of the text are those of
+// alert.Validate.
+func (d *Desk) Submit(ctx context.Context, token channels.Secret, id alert.ID) (*Case, error) {
+	p, c, err := d.acting(ctx, token, id)
+	if err != nil {
+		return nil, err
+	}
+	if p.ID != c.Author.ID {
+		return nil, fmt.Errorf("%w: only its author submits a draft", ErrNoAuthority)
+	}
+	from := c.State
+	if c.State, err = from.Move(alert.ActSubmit); err != nil {
+		return nil, err
+	}
+	c.Author = p // the territory as it is now
+	now, err := d.freeze(ctx, p, c)
+	if err != nil {
+		return nil, err
+	}
+	rec := d.record(now, p.ID, "submit", id, map[string]any{"hash": c.Hash.String()})
+	return c, d.o.Store.Apply(ctx, Change{Case: *c, From: from, Records: records(rec)})
+}
+
+// freeze completes and checks a submission, hashes it, and signs it as its
+// author's.
+func (d *Desk) freeze(ctx context.Context, p Person, c *Case) (time.Time, error) {
+	now := d.o.Now()
+	s := &c.Submission
+	r := *s.Revision
+	r.Sent = now.Truncate(time.Second)
+	s.Revision = &r
+	if err := r.Validate(); err != nil {
+		return now, err
+	}
+	communes, err := d.o.Expand(r.Targets())
+	if err != nil {
+		return now, err
+	}
+	if err := d.within(p, communes); err != nil {
+		return now, err
+	}
+	s.Communes = communes
+	if err := d.count(ctx, s); err != nil {
+		return now, err
+	}
+	if d.o.Check != nil {
+		if err := d.o.Check(ctx, s); err != nil {
+			return now, err
+		}
+	}
+	c.Hash = s.Hash()
+	c.sign(p, alert.ActSubmit, now)
+	return now, nil
+}
+
+// count fills in the head-count of the chosen channels. What goes to those who
+// were reached has none: receipts may still add to them.
+func (d *Desk) count(ctx context.Context, s *Submission) error {
+	if s.toReached() {
+		return nil
+	}
+	roster := s.Revision.Status != alert.Actual
+	heads, err := d.o.HeadCount(ctx, s.Communes, roster)
+	if err != nil {
+		return fmt.Errorf("desk: head-count: %w", err)
+	}
+	s.HeadCount = make(map[channels.Kind]int, len(s.Kinds))
+	total := 0
+	for _, k := range s.Kinds {
+		s.HeadCount[k] = heads[k]
+		total += heads[k]
+	}
+	if roster && total > dispatch.MaxRoster {
+		return dispatch.ErrRoster
+	}
+	return nil
+}
+
+// toReached reports whether the submission goes to those who may have got what
+// it replaces, and not to areas.
+func (s *Submission) toReached() bool {
+	return s.Cause == dispatch.Correction || s.Cause == dispatch.Stopped
+}
+
+func (c *Case) sign(p Person, act alert.Act, at time.Time) {
+	c.Signatures = append(slices.Clone(c.Signatures), Signature{Person: p.ID, Name: p.Name, Act: act, Hash: c.Hash, At: at})
+}
+
+// errArea refuses areas where the desk knows them better.
+var errArea = errors.New("infos: give no area: it goes to exactly those who were reached")
+
+// overAreas gives infos the areas of the revision they are about.
+func overAreas(infos []alert.Info, old *alert.Revision) ([]alert.Info, error) {
+	var codes []alert.NamedValue
+	for _, c := range old.Targets() {
+		codes = append(codes, alert.NamedValue{Name: area.ValueName, Value: string(c)})
+	}
+	desc := ""
+	for i := range old.Infos {
+		for _, a := range old.Infos[i].Areas {
+			if desc == "" {
+				desc = a.Desc
+			}
+		}
+	}
+	out := slices.Clone(infos)
+	for i := range out {
+		if len(out[i].Areas) > 0 {
+			return nil, errArea
+		}
+		out[i].Areas = []alert.Area{{Desc: desc, Geocodes: codes}}
+	}
+	return out, nil
+}

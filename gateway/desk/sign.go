@@ -1,0 +1,145 @@
+package desk
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"loa/channels"
+	"loa/gateway/alert"
+	"loa/gateway/audit"
+	"loa/gateway/dispatch"
+)
+
+func records(rs ...audit.Record) []audit.Record { return rs }
+
+// Return gives a submission back to its author with a reason.
+func (d *Desk) Return(ctx context.Context, token channels.Secret, id alert.ID, reason string) (*Case, error) {
+	return d.refuse(ctx, token, id, alert.ActReturn, reason)
+}
+
+// Reject ends a submission with a reason.
+func (d *Desk) Reject(ctx context.Context, token channels.Secret, id alert.ID, reason string) (*Case, error) {
+	return d.refuse(ctx, token, id, alert.ActReject, reason)
+}
+
+func (d *Desk) refuse(ctx context.Context, token channels.Secret, id alert.ID, act alert.Act, reason string) (*Case, error) {
+	p, c, err := d.acting(ctx, token, id)
+	if err != nil {
+		return nil, err
+	}
+	from := c.State
+	if c.State, err = from.Move(act); err != nil {
+		return nil, err
+	}
+	if err := d.within(p, c.Submission.Communes); err != nil {
+		return nil, err
+	}
+	now := d.o.Now()
+	c.sign(p, act, now)
+	rec := d.record(now, p.ID, string(act), id, map[string]any{"hash": c.Hash.String(), "reason": clip(reason)})
+	return c, d.o.Store.Apply(ctx, Change{Case: *c, From: from, Records: records(rec)})
+}
+
+// Approve signs a submission by its hash and sends it. The state, the
+// signature, the audit record, the queue intent and the end of what it replaces
+// become durable together. A Severe or Extreme Actual alert, and whatever
+// replaces one, needs a person who is not its author; both need authority over
+// every commune. Approving twice has one effect.
+func (d *Desk) Approve(ctx context.Context, token channels.Secret, id alert.ID, hash SubmissionHash, key string) (*Case, error) {
+	p, c, err := d.acting(ctx, token, id)
+	if err != nil {
+		return nil, err
+	}
+	if c.approvedBy(p, hash) {
+		return c, nil
+	}
+	if _, err := c.State.Move(alert.ActApprove); err != nil {
+		return nil, err
+	}
+	if hash != c.Hash || c.Hash != c.Submission.Hash() {
+		return nil, ErrHash
+	}
+	for _, who := range []Person{p, c.Author} {
+		if err := d.within(who, c.Submission.Communes); err != nil {
+			return nil, err
+		}
+	}
+	if p.ID == c.Author.ID {
+		two, err := d.needsTwo(ctx, c)
+		if err != nil {
+			return nil, err
+		}
+		if two {
+			return nil, ErrOwnAlert
+		}
+	}
+	approved, err := d.send(ctx, p, c, key)
+	if errors.Is(err, ErrConflict) {
+		// The same call may have come twice at once.
+		if c, err := d.o.Store.Case(ctx, id); err == nil && c.approvedBy(p, hash) {
+			return c, nil
+		}
+	}
+	return approved, err
+}
+
+func (c *Case) approvedBy(p Person, hash SubmissionHash) bool {
+	return c.State == alert.Approved && slices.ContainsFunc(c.Signatures, func(s Signature) bool {
+		return s.Person == p.ID && s.Act == alert.ActApprove && s.Hash == hash
+	})
+}
+
+// needsTwo reports whether the author alone may not send the case: it, or what
+// it replaces, warns of a Severe or Extreme danger that is real. A correction
+// or a notice of a stop takes back, and any one person may do that.
+func (d *Desk) needsTwo(ctx context.Context, c *Case) (bool, error) {
+	s := &c.Submission
+	if s.Revision.Status != alert.Actual || s.toReached() {
+		return false, nil
+	}
+	if s.Revision.Severity().Grave() || s.Replaces == nil {
+		return s.Revision.Severity().Grave(), nil
+	}
+	old, err := d.o.Store.Case(ctx, s.Replaces.Alert)
+	if err != nil {
+		return false, fmt.Errorf("desk: what the alert replaces: %w", err)
+	}
+	return old.Submission.Revision.Severity().Grave(), nil
+}
+
+// send makes a submitted case approved.
+func (d *Desk) send(ctx context.Context, p Person, c *Case, key string) (*Case, error) {
+	now := d.o.Now()
+	s := &c.Submission
+	if !now.Before(s.Revision.Expires()) {
+		return nil, &InputError{"expires", "the alert has expired; return it to its author"}
+	}
+	next := *c
+	next.State, next.ApprovedAt = alert.Approved, now
+	next.sign(p, alert.ActApprove, now)
+	change := Change{Case: next, From: c.State, Key: applyKey(alert.ActApprove, c.ID, key)}
+	change.Records = records(d.record(now, p.ID, string(alert.ActApprove), c.ID, map[string]any{"hash": c.Hash.String(), "cause": string(s.Cause)}))
+	if s.Replaces != nil && s.Cause != dispatch.Stopped {
+		old, err := d.o.Store.Case(ctx, s.Replaces.Alert)
+		if err != nil {
+			return nil, fmt.Errorf("desk: what the alert replaces: %w", err)
+		}
+		if _, err := old.State.Move(alert.ActSupersede); err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrConflict, err)
+		}
+		change.Supersede = []alert.ID{old.ID}
+		change.Records = append(change.Records, d.record(now, p.ID, string(alert.ActSupersede), old.ID, map[string]any{"by": string(c.ID)}))
+	}
+	var err error
+	if change.Requests, err = d.requests(ctx, &next); err != nil {
+		return nil, err
+	}
+	if err := d.o.Store.Apply(ctx, change); err != nil {
+		return nil, err
+	}
+	d.ended(change.Supersede...)
+	d.woke()
+	return &next, nil
+}
