@@ -1,0 +1,162 @@
+package delivery
+
+import (
+	"context"
+	"time"
+
+	"loa/channels"
+)
+
+// plan adds to the hold's step what may be started now. It says how long to
+// wait before it is worth trying again.
+func (w *worker) plan(ctx context.Context, h *hold, room *int, now, wall time.Time) time.Duration {
+	if h.alert.dead.Load() {
+		h.over = true
+	}
+	switch {
+	case h.over:
+		h.again = h.again[:0]
+	case h.yield, h.left() == 0:
+	case !h.Expires.IsZero() && !wall.Before(h.Expires):
+		for ; h.next < len(h.todo); h.next++ {
+			h.close(h.todo[h.next], channels.Expired, wall)
+		}
+	case !now.Before(h.until):
+		h.renew = time.Time{} // too old to start anything: renew first
+		return 0
+	default:
+		return w.fill(ctx, h, room, now, wall)
+	}
+	return idleWait
+}
+
+// fill starts as many of the hold's recipients as the window, the provider and
+// its rate allow.
+func (w *worker) fill(ctx context.Context, h *hold, room *int, now, wall time.Time) time.Duration {
+	for *room > 0 && h.left() > 0 {
+		p, wait := w.l.provider(now)
+		if p == nil {
+			h.yield = wait > yieldAfter
+			return wait
+		}
+		if err := h.guard(p); err != nil {
+			w.refuse(h, err, wall)
+			return idleWait
+		}
+		n := max(w.l.Window, 64)
+		if p.broadcast != nil {
+			n = h.left()
+		}
+		if err := h.openAhead(ctx, w.e.opt.Addresses, n); err != nil {
+			w.e.m.failures.WithLabelValues("addresses").Inc()
+			w.e.opt.Log.Error("addresses could not be opened; the batch is given back", "lane", h.Kind, "batch", h.ID)
+			h.yield = true
+			w.quiet = now.Add(idleWait)
+			return idleWait
+		}
+		var blocked bool
+		if p.broadcast != nil {
+			blocked, wait = w.startBroadcast(ctx, h, p, room, now, wall)
+		} else {
+			blocked, wait = w.startSends(ctx, h, p, room, now, wall)
+		}
+		if blocked {
+			return wait
+		}
+	}
+	return idleWait
+}
+
+func (w *worker) shared() Rate {
+	if w.e.belt.usesQueue() {
+		return w.e.opt.Rate
+	}
+	return nil
+}
+
+func (w *worker) startSends(ctx context.Context, h *hold, p *provider, room *int, now, wall time.Time) (blocked bool, wait time.Duration) {
+	here := 0
+	for i := h.next; i < h.ready && here < *room; i++ {
+		if h.address(i) != "" {
+			here++
+		}
+	}
+	granted, probe := 0, false
+	if here > 0 {
+		granted, probe, wait = p.take(ctx, w.shared(), here, now, wall)
+	}
+	left := granted
+	for h.next < h.ready {
+		to, pk := h.address(h.next), h.todo[h.next]
+		if to == "" {
+			h.close(pk, channels.Cancelled, wall)
+			h.next++
+			continue
+		}
+		if left == 0 {
+			break
+		}
+		left--
+		c := w.newCall()
+		c.h, c.p, c.index, c.attempt, c.to, c.probe = h, p, int(pk.index), h.start(pk), to, probe
+		h.calls = append(h.calls, c)
+		h.next++
+	}
+	*room -= granted
+	return granted < here, wait
+}
+
+func (w *worker) startBroadcast(ctx context.Context, h *hold, p *provider, room *int, now, wall time.Time) (blocked bool, wait time.Duration) {
+	granted, probe, wait := p.take(ctx, w.shared(), 1, now, wall)
+	if granted == 0 {
+		return true, wait
+	}
+	c := w.newCall()
+	c.h, c.p, c.probe = h, p, probe
+	for ; h.next < len(h.todo); h.next++ {
+		pk := h.todo[h.next]
+		if h.address(h.next) == "" {
+			h.close(pk, channels.Cancelled, wall)
+			continue
+		}
+		c.items = append(c.items, item{int(pk.index), h.start(pk)})
+	}
+	if len(c.items) == 0 {
+		if probe {
+			p.breaker.dropped()
+		}
+		return false, 0
+	}
+	h.calls = append(h.calls, c)
+	*room--
+	return false, 0
+}
+
+// guard says whether the batch may go out on the provider: a message that is
+// not Actual reaches real people only if they are on a roster, and one without
+// a status nobody.
+func (h *hold) guard(p *provider) error {
+	switch h.Status {
+	case channels.Actual:
+		return nil
+	case channels.Exercise, channels.Test:
+		if !p.live || h.Roster && len(h.Recipients) <= maxRoster {
+			return nil
+		}
+	}
+	return &StatusError{Batch: h.ID, Alert: h.Alert, Kind: h.Kind, Status: h.Status}
+}
+
+// refuse fails every recipient of the batch: nothing is sent.
+func (w *worker) refuse(h *hold, err error, wall time.Time) {
+	w.e.m.refused.WithLabelValues(string(h.Kind), h.Status.String()).Inc()
+	w.e.opt.Log.Error("a batch was refused by its status", "batch", h.ID, "alert", h.Alert, "lane", h.Kind, "status", h.Status.String())
+	for ; h.next < len(h.todo); h.next++ {
+		i := len(h.step.Settle)
+		h.close(h.todo[h.next], channels.Failed, wall)
+		if d := &h.step.Settle[i]; d.Outcome == channels.Failed {
+			d.Exception, d.Fault, d.Code = true, channels.FaultContent, CodeRefused
+		}
+	}
+	w.e.opt.OnRefused(err)
+}

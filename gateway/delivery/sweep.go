@@ -1,0 +1,240 @@
+package delivery
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"loa/channels"
+)
+
+const (
+	sweepPage    = 1000
+	sweepPages   = 2 // of a sweep that is not whole
+	sweepWhole   = 30
+	backlogEvery = 20 // polls
+	pollTimeout  = time.Second
+)
+
+// poll watches what others may have changed: stopped alerts, waiting hints,
+// the queue's health.
+func (e *Engine) poll(ctx context.Context) {
+	t := time.NewTicker(e.opt.PollEvery)
+	defer t.Stop()
+	for n := 0; ; n++ {
+		e.pollStops(ctx)
+		e.pollWaiting(ctx)
+		if n%backlogEvery == 0 {
+			e.pollBacklog(ctx)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.C:
+		}
+	}
+}
+
+func (e *Engine) pollStops(ctx context.Context) {
+	held := e.flags.held()
+	if len(held) == 0 {
+		return
+	}
+	dead, err := e.opt.Store.Dead(ctx, e.opt.Now(), held)
+	if err != nil {
+		e.m.failures.WithLabelValues("dead").Inc()
+		return
+	}
+	for _, id := range dead {
+		e.StopAlert(id)
+	}
+}
+
+func (e *Engine) pollWaiting(ctx context.Context) {
+	if e.belt.hints != nil {
+		for _, l := range e.lanes {
+			ask, cancel := context.WithTimeout(ctx, pollTimeout)
+			waiting, err := e.belt.hints.Waiting(ask, l.Kind)
+			cancel()
+			if ctx.Err() != nil {
+				return
+			}
+			e.belt.heard(err)
+			if err != nil {
+				break
+			}
+			for p := range waiting {
+				l.waiting[p].Store(waiting[p])
+			}
+		}
+	}
+	if !e.belt.usesQueue() {
+		e.countDue(ctx)
+	}
+	for _, l := range e.lanes {
+		var down float64
+		for _, p := range l.providers {
+			if down = 0; p.breaker.open.Load() {
+				down = 1
+			}
+			e.m.breaker.WithLabelValues(string(l.Kind), p.name).Set(down)
+		}
+		var open int64
+		for _, w := range l.workers {
+			open += int64(len(w.win.tasks)) + w.win.busy.Load()
+		}
+		e.m.inflight.WithLabelValues(string(l.Kind)).Set(float64(open))
+	}
+}
+
+// countDue learns the waiting priorities from the ledger and wakes the workers
+// that have something to claim.
+func (e *Engine) countDue(ctx context.Context) {
+	var counts = make(map[channels.Kind]*[4]int64, len(e.lanes))
+	err := e.eachDue(ctx, sweepPages, func(hs []Hint) error {
+		for _, h := range hs {
+			if counts[h.Kind] == nil {
+				counts[h.Kind] = new([4]int64)
+			}
+			counts[h.Kind][min(h.Priority, P3)]++
+		}
+		return nil
+	})
+	if err != nil {
+		return
+	}
+	for _, l := range e.lanes {
+		c := counts[l.Kind]
+		for p := range l.waiting {
+			if c == nil {
+				l.waiting[p].Store(0)
+			} else {
+				l.waiting[p].Store(c[p])
+			}
+		}
+		if c != nil {
+			l.wake()
+		}
+	}
+}
+
+func (e *Engine) pollBacklog(ctx context.Context) {
+	for _, l := range e.lanes {
+		n, err := e.opt.Store.Outstanding(ctx, l.Kind)
+		if err == nil {
+			e.m.backlog.WithLabelValues(string(l.Kind)).Set(float64(n))
+		}
+	}
+}
+
+// eachDue pages through the due batches of our lanes, highest priority first;
+// pages 0: all.
+func (e *Engine) eachDue(ctx context.Context, pages int, f func([]Hint) error) error {
+	var after Hint
+	for page := 0; pages == 0 || page < pages; page++ {
+		hs, err := e.opt.Store.Due(ctx, e.opt.Now(), after, sweepPage)
+		if err != nil {
+			if ctx.Err() == nil {
+				e.m.failures.WithLabelValues("due").Inc()
+			}
+			return err
+		}
+		n := len(hs)
+		if n > 0 {
+			after = hs[n-1]
+		}
+		hs = slices.DeleteFunc(hs, func(h Hint) bool { return e.lane(h.Kind) == nil })
+		if err := f(hs); err != nil {
+			return err
+		}
+		if n < sweepPage {
+			return nil
+		}
+	}
+	return nil
+}
+
+// sweep lays on the belt what became due without anybody saying so: retries,
+// expired leases, and everything when the queue has forgotten.
+func (e *Engine) sweep(ctx context.Context) {
+	t := time.NewTicker(e.opt.SweepEvery)
+	defer t.Stop()
+	for n := 1; ; n++ {
+		if e.belt.usesQueue() {
+			e.sweepOnce(ctx, n%sweepWhole == 0)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.C:
+		}
+	}
+}
+
+func (e *Engine) sweepOnce(ctx context.Context, whole bool) {
+	b := &e.belt
+	ask, cancel := context.WithTimeout(ctx, pollTimeout)
+	epoch, ok, err := b.hints.Epoch(ask)
+	cancel()
+	if ctx.Err() != nil {
+		return
+	}
+	b.heard(err)
+	if err != nil {
+		return
+	}
+	rebuild := b.forgot(epoch, ok, e.waiting() == 0)
+	source, pages := "due", sweepPages
+	if rebuild || whole {
+		pages = 0
+	}
+	if rebuild {
+		source = "rebuild"
+	}
+	seen := make(map[BatchID]bool)
+	err = e.eachDue(ctx, pages, func(hs []Hint) error {
+		for _, h := range hs {
+			seen[h.Batch] = true
+		}
+		return b.push(ctx, source, b.unknown(hs))
+	})
+	b.swept(err == nil && pages == 0, rebuild && err != nil, seen)
+}
+
+func (e *Engine) waiting() int64 {
+	var n int64
+	for _, l := range e.lanes {
+		for p := range l.waiting {
+			n += l.waiting[p].Load()
+		}
+	}
+	return n
+}
+
+// forgot decides whether everything that is due must be hinted again.
+func (b *belt) forgot(epoch string, ok, empty bool) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	rebuild := b.rebuild || !ok || epoch != b.epoch || empty
+	b.epoch, b.rebuild = epoch, false
+	if rebuild {
+		clear(b.known)
+	}
+	return rebuild
+}
+
+// swept drops what a whole sweep did not see due any more, and remembers an
+// unfinished rebuild.
+func (b *belt) swept(whole, again bool, seen map[BatchID]bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.rebuild = b.rebuild || again
+	if !whole {
+		return
+	}
+	for id := range b.known {
+		if !seen[id] {
+			delete(b.known, id)
+		}
+	}
+}
