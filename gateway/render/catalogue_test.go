@@ -87,7 +87,7 @@ var exampleAgency = render.Agency{
 	Long: "Ban Chỉ huy Phòng thủ dân sự Thành phố Hồ Chí Minh", LongEN: "Ho Chi Minh City Civil Defence Command",
 }
 
-// examplePlaces gives the place with the longest name in a form.
+// examplePlace gives the place with the longest name in a form.
 func examplePlace(channel, lang string) render.Place {
 	if strings.HasPrefix(channel, "sms") {
 		return render.Place{Code: haTu.Code, Kind: "phuong", Name: "Xuân Trường - Đà Lạt", NameEN: "Xuan Truong - Da Lat"}

@@ -182,6 +182,9 @@ func formatCode(v string) (string, error) {
 	return v, nil
 }
 
+// isDeadline reports whether people are asked to act before the slot's time.
+func isDeadline(slot string) bool { return slot == "before" || slot == "next_at" }
+
 // formatTime writes a moment and refuses a deadline that has passed, as the
 // reader would see it.
 func (r *Renderer) formatTime(name, v string, s shape) (string, error) {
@@ -191,7 +194,7 @@ func (r *Renderer) formatTime(name, v string, s shape) (string, error) {
 	}
 	t = shown(name, t.In(r.opt.Zone), s)
 	text := clock(t, s)
-	if (name == "before" || name == "next_at") && !t.After(r.opt.Now()) {
+	if isDeadline(name) && !t.After(r.opt.Now()) {
 		return "", fmt.Errorf("%s %w", text, ErrPast)
 	}
 	return text, nil

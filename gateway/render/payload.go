@@ -133,6 +133,9 @@ func (r *Renderer) text(form Form, language string, f *facts) (string, error) {
 
 func (r *Renderer) app(f *facts, language string) (Rendered, error) {
 	info := *f.info
+	if err := r.deadlines(f, language); err != nil {
+		return Rendered{}, err
+	}
 	if info.Headline == "" && info.Template != "" {
 		if err := r.FillInfo(&info, f.rev, f.areas); err != nil {
 			return Rendered{}, err

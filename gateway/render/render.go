@@ -106,7 +106,10 @@ func New(fsys fs.FS, opt Options) (*Renderer, error) {
 	if r.registered, err = index(opt.Registered); err != nil {
 		return nil, err
 	}
-	return r, r.checkAgency()
+	if err := r.checkAgency(); err != nil {
+		return nil, err
+	}
+	return r, nil
 }
 
 // checkAgency refuses a name that no template has room for.

@@ -65,7 +65,7 @@ func (r *Renderer) Slots(template, language string) []SlotSpec {
 			s, seen := found[name]
 			if !seen {
 				s = SlotSpec{Name: name, Type: st.kind, Min: st.min, Max: st.max, Longest: st.longest}
-				s.Values = r.catalogue.codes[st.kind]
+				s.Values = slices.Clone(r.catalogue.codes[st.kind])
 				s.Optional = name == "until" || name == "from" || name == "wind_kmh"
 				if name == "level" && stormLow(template, "1") {
 					s.Min = 3
@@ -146,6 +146,26 @@ func (r *Renderer) checkSlot(name string, entries []*entry, f *facts) error {
 		twinOnly := e.form == FormUnmarked && (errors.Is(err, errNoSafe) || errors.Is(err, ErrPast))
 		if err != nil && !twinOnly {
 			return fmt.Errorf("%w (%s)", err, e.form)
+		}
+	}
+	return nil
+}
+
+// deadlines refuses an app text, written and signed earlier, that asks people
+// to act before a moment now past.
+func (r *Renderer) deadlines(f *facts, language string) error {
+	for _, form := range []Form{FormHeadline, FormDescription, FormInstruction} {
+		e := r.catalogue.entries[key{f.info.Template, form, language}]
+		if e == nil {
+			continue
+		}
+		for name := range e.slots {
+			if !isDeadline(name) {
+				continue
+			}
+			if _, err := r.value(name, e.slots[name], e.shape(), f); err != nil {
+				return &SlotError{Template: e.String(), Slot: name, Err: err}
+			}
 		}
 	}
 	return nil

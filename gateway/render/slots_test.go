@@ -51,7 +51,7 @@ func TestCatalogueIsComplete(t *testing.T) {
 	t.Parallel()
 	r := newRenderer(t, nil)
 	all := r.Templates()
-	for _, want := range strings.Fields("storm.near storm.east_sea storm.emergency storm.on_land storm.final tropical_depression.warning flood.warning " +
+	for want := range strings.FieldsSeq("storm.near storm.east_sea storm.emergency storm.on_land storm.final tropical_depression.warning flood.warning " +
 		"flash_flood.warning heavy_rain.warning storm_surge.warning tsunami.tier1 tsunami.tier2 tsunami.tier3 tsunami.cancel flood.dam_release " +
 		"any.all_clear any.update any.stop any.correction_false any.correction_detail any.test any.exercise") {
 		if !slices.Contains(all, want) || r.Slots(want, "vi") == nil || r.Slots(want, "en") == nil {

@@ -11,7 +11,7 @@ import (
 // The wording that no text for the public may hold.
 var (
 	errEmpty   = errors.New("must not be empty")
-	errSigns   = errors.New("must not hold exclamation marks, braces, emoji or control characters")
+	errSigns   = errors.New("must not hold exclamation marks, braces, bars, emoji or control characters")
 	errLink    = errors.New("must not hold a link")
 	errNumbers = errors.New("must not hold a phone or account number other than 112, 113, 114 and 115")
 	errURL     = errors.New("must be an https address without user, port, query or fragment")

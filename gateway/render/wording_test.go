@@ -14,14 +14,14 @@ import (
 	"loa/channels/sms"
 )
 
-// prose is a text without its slots.
 var slotName = regexp.MustCompile(`\{[a-z_]+\}`)
 
+// prose is a text without its slots.
 func prose(s string) string { return slotName.ReplaceAllString(s, "□") }
 
 func isSMS(r row) bool { return strings.HasPrefix(r.channel, "sms") }
 
-// marks of the texts that hold no live danger for the public.
+// mockTemplate tells the texts that say of themselves that nothing is real.
 func mockTemplate(r row) bool { return statusFor(r.template) != "Actual" }
 
 // Signs, digits and links that no text may hold.
@@ -205,7 +205,7 @@ func TestCapitals(t *testing.T) {
 		"CORRECTION UPDATE ALL CLEAR STOPPED TEST EXERCISE GO ONLY IF IT IS SAFE TSUNAMI WARNING ENDED NOT NOW NO DANGER REMAINS QR UTC")
 	for _, r := range rows(t) {
 		run := 0
-		for _, w := range strings.Fields(strings.NewReplacer("□", " ", "|", " ").Replace(prose(r.text))) {
+		for w := range strings.FieldsSeq(strings.NewReplacer("□", " ", "|", " ").Replace(prose(r.text))) {
 			w = strings.Trim(w, ".,:;()")
 			if utf8.RuneCountInString(w) < 2 || w != strings.ToUpper(w) || strings.ContainsAny(w, "0123456789") {
 				run = 0
@@ -232,7 +232,7 @@ func TestPush(t *testing.T) {
 			}
 		case "push-body":
 			_, rest, marked := strings.Cut(r.text, ". ")
-			if !strings.HasPrefix(r.text, "{agency}") && !(marked && strings.HasPrefix(rest, "{agency}")) {
+			if !strings.HasPrefix(r.text, "{agency}") && (!marked || !strings.HasPrefix(rest, "{agency}")) {
 				t.Errorf("%s: begins %s", r.id, r.text)
 			}
 			if utf8.RuneCountInString(r.longest) > 160 {
