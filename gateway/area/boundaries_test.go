@@ -204,6 +204,10 @@ func TestResolve(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	spire, err := area.NewPolygon([]area.Point{{21, 106}, {21, 106.1}, {21.2, 106.05}, {21, 106}})
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, tt := range []struct {
 		name   string
 		on     *area.Boundaries
@@ -213,6 +217,8 @@ func TestResolve(t *testing.T) {
 		{"one whole commune, borders touched", mapped, []area.Shape{box(t, 21, 106, 21.1, 106.1)},
 			area.Resolution{Communes: []area.Touch{{"00001", 1}}}},
 		{"half", mapped, []area.Shape{triangle}, area.Resolution{Communes: []area.Touch{{"00001", 0.5}}}},
+		{"sides across a border", mapped, []area.Shape{spire},
+			area.Resolution{Communes: []area.Touch{{"00001", 0.75}, {"00003", 0.25}}}},
 		{"a sliver apart", mapped, []area.Shape{box(t, 21, 106, 21.1, 106.1009)},
 			area.Resolution{Communes: []area.Touch{{"00001", 1}}, Slivers: []area.Touch{{"00002", 0.009}}}},
 		{"just over a sliver", mapped, []area.Shape{box(t, 21, 106, 21.1, 106.1011)},
@@ -227,6 +233,8 @@ func TestResolve(t *testing.T) {
 			area.Resolution{Communes: []area.Touch{{"00004", 0.5}}}},
 		{"two shapes", mapped, []area.Shape{box(t, 21, 106, 21.1, 106.0006), box(t, 21, 106.05, 21.1, 106.0506)},
 			area.Resolution{Communes: []area.Touch{{"00001", 0.012}}}},
+		{"two shapes over the same ground", mapped, []area.Shape{box(t, 21, 106, 21.1, 106.1), triangle},
+			area.Resolution{Communes: []area.Touch{{"00001", 1}}}},
 		{"one shape at sea", mapped, []area.Shape{box(t, 15, 115, 16, 116), triangle},
 			area.Resolution{Communes: []area.Touch{{"00001", 0.5}}}},
 		{"a commune without a boundary", partly, []area.Shape{box(t, 21.1, 106.05, 21.2, 106.2)},
@@ -242,6 +250,11 @@ func TestResolve(t *testing.T) {
 			}
 			if diff := cmp.Diff(tt.want, got, cmpopts.EquateApprox(0, 1e-9)); diff != "" {
 				t.Error(diff)
+			}
+			for _, touch := range got.Communes {
+				if touch.Share > 1 {
+					t.Errorf("%+v covers more than the whole", touch)
+				}
 			}
 		})
 	}

@@ -1,6 +1,7 @@
 package area_test
 
 import (
+	"math"
 	"math/rand/v2"
 	"os"
 	"slices"
@@ -96,7 +97,8 @@ func TestResolveAgainstCounting(t *testing.T) {
 			if share[code] == 0 {
 				t.Errorf("commune %s is touched by the circle and was not listed", code)
 			}
-			if counted := float64(n) / float64(total[code]); total[code] > 500 && abs(counted-share[code]) > 0.08 {
+			counted, size := float64(n)/float64(total[code]), float64(total[code])
+			if tolerance := 5*math.Sqrt(share[code]*(1-share[code])/size) + 10/size; math.Abs(counted-share[code]) > tolerance {
 				t.Errorf("commune %s: share %v, counting %d points says %v", code, share[code], total[code], counted)
 			}
 		}
@@ -105,8 +107,6 @@ func TestResolveAgainstCounting(t *testing.T) {
 		t.Error("no circle made a sliver: the sample proves nothing about them")
 	}
 }
-
-func abs(x float64) float64 { return max(x, -x) }
 
 func BenchmarkAt(b *testing.B) {
 	bs := sharedBoundaries(b, load(b), "communes.geojson")

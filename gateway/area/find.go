@@ -105,9 +105,6 @@ type search struct {
 }
 
 func (s *search) try(e *entry) {
-	if s.t.Before(e.From) {
-		return
-	}
 	r, byCode, ok := s.rate(e)
 	if !ok || !s.isBelow(e) {
 		return
