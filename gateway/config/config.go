@@ -72,8 +72,9 @@ type Agency struct {
 	Sender  string `yaml:"sender"` // CAP sender, domain based
 	Name    string `yaml:"name"`
 	NameEN  string `yaml:"name_en"`
-	Short   string `yaml:"short"`
-	ShortEN string `yaml:"short_en"`
+	Short   string `yaml:"short"`          // at most 20 characters, as registered with the carriers
+	Plain   string `yaml:"short_unmarked"` // empty: short without its marks
+	ShortEN string `yaml:"short_en"`       // at most 25 characters
 	Contact string `yaml:"contact"`
 }
 
@@ -85,7 +86,8 @@ type Log struct {
 
 // Delivery holds the policies of the send engine.
 type Delivery struct {
-	ResendAfter time.Duration `yaml:"resend_after"` // wait after an ambiguous answer; 0: default
+	ResendAfter time.Duration `yaml:"resend_after"` // wait after an ambiguous answer; 0: one minute
+	RetryAfter  time.Duration `yaml:"retry_after"`  // wait after a report that a phone could not be reached; 0: ten minutes
 }
 
 // Channel is one configured driver.

@@ -36,6 +36,17 @@ func (c Cell) Count(o channels.Outcome) int { return c.Counts[o] }
 // that is stopped or expired are counted as cancelled or expired.
 type Source interface {
 	Cells(ctx context.Context, id alert.ID, revision int) ([]Cell, error)
+	// Recipients walks over everybody the revision was cut for, to compare with
+	// other books. An error of yield ends the walk and is returned.
+	Recipients(ctx context.Context, id alert.ID, revision int, yield func(Recipient) error) error
+}
+
+// Recipient is what one endpoint's delivery has come to.
+type Recipient struct {
+	Kind     channels.Kind
+	Commune  area.Code
+	Endpoint int64
+	Outcome  channels.Outcome
 }
 
 // Totals sums cells by channel.

@@ -1,0 +1,177 @@
+package demo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"loa/channels"
+	"loa/gateway/coverage"
+)
+
+func kindName(k channels.Kind) string {
+	switch k {
+	case channels.SMS:
+		return "SMS"
+	case channels.WebPush:
+		return "Web push"
+	case channels.App:
+		return "Ứng dụng"
+	default:
+		return string(k)
+	}
+}
+
+func (p *play) say(format string, args ...any) {
+	_, _ = fmt.Fprintf(p.Out, format+"\n", args...)
+}
+
+const (
+	lookEvery = 250 * time.Millisecond
+	giveUp    = 10 * time.Minute
+)
+
+// watch shows the progress until every recipient has come to an end and the
+// stand-ins have reported everything.
+func (p *play) watch(ctx context.Context) error {
+	bound, cancel := context.WithTimeoutCause(ctx, giveUp, errors.New("the alert did not finish in ten minutes"))
+	defer cancel()
+	tick := time.NewTicker(lookEvery)
+	defer tick.Stop()
+	drawn, lines := 0, 0
+	for {
+		cells, err := p.g.Coverage.Cells(bound, p.alert, 1)
+		if err != nil {
+			return err
+		}
+		totals := coverage.Totals(cells)
+		ended := p.ended(totals)
+		switch {
+		case p.Terminal:
+			drawn = p.bars(totals, drawn)
+		case ended || lines%8 == 0:
+			p.lines(totals)
+		}
+		lines++
+		if ended {
+			if p.finished.IsZero() {
+				p.finished = time.Now()
+			}
+			if err := p.World.Settle(bound); err != nil {
+				return err
+			}
+			if cells, err = p.g.Coverage.Cells(bound, p.alert, 1); err != nil {
+				return err
+			}
+			if p.ended(coverage.Totals(cells)) {
+				return nil
+			}
+			p.finished = time.Time{}
+		}
+		select {
+		case <-bound.Done():
+			return context.Cause(bound)
+		case <-tick.C:
+		}
+	}
+}
+
+// ended reports whether everybody drawn has come to an outcome.
+func (p *play) ended(totals map[channels.Kind]coverage.Cell) bool {
+	eligible := 0
+	for _, c := range totals {
+		eligible += c.Eligible()
+		if c.Count(channels.Pending)+c.Count(channels.Sending) > 0 {
+			return false
+		}
+	}
+	return eligible == len(p.people)
+}
+
+// reached counts everybody a provider took.
+func reached(c coverage.Cell) int {
+	return c.Count(channels.Accepted) + c.Count(channels.Delivered) + c.Count(channels.Confirmed)
+}
+
+const barWidth = 30
+
+func (p *play) bars(totals map[channels.Kind]coverage.Cell, drawn int) int {
+	if drawn > 0 {
+		_, _ = fmt.Fprintf(p.Out, "\x1b[%dA", drawn)
+	}
+	for _, s := range shares {
+		c := totals[s.kind]
+		all := max(c.Eligible(), 1)
+		done := all - c.Count(channels.Pending) - c.Count(channels.Sending)
+		if c.Eligible() == 0 {
+			done = 0
+		}
+		full := barWidth * done / all
+		_, _ = fmt.Fprintf(p.Out, "\x1b[2K%-9s %s%s %3d %%  %s\n", kindName(s.kind), strings.Repeat("█", full), strings.Repeat("░", barWidth-full), 100*done/all, words(c))
+	}
+	return len(shares)
+}
+
+func (p *play) lines(totals map[channels.Kind]coverage.Cell) {
+	for _, s := range shares {
+		p.say("%-9s %s", kindName(s.kind), words(totals[s.kind]))
+	}
+}
+
+func words(c coverage.Cell) string {
+	return fmt.Sprintf("%d/%d đã nhận vào mạng, %d báo đã đến máy, %d không gửi được", reached(c), c.Eligible(), c.Count(channels.Delivered)+c.Count(channels.Confirmed), c.Count(channels.Failed))
+}
+
+// table shows each commune, those with most people not reached first.
+func (p *play) table(ctx context.Context) error {
+	cells, err := p.g.Coverage.Cells(ctx, p.alert, 1)
+	if err != nil {
+		return err
+	}
+	type row struct {
+		name                      string
+		eligible, reached, missed int
+		byKind                    map[channels.Kind]coverage.Cell
+	}
+	rows := map[string]*row{}
+	for _, c := range cells {
+		r := rows[string(c.Commune)]
+		if r == nil {
+			u, _ := p.g.Areas.Unit(c.Commune)
+			r = &row{name: u.FullName, byKind: map[channels.Kind]coverage.Cell{}}
+			rows[string(c.Commune)] = r
+		}
+		r.eligible += c.Eligible()
+		r.reached += reached(c)
+		r.missed = r.eligible - r.reached
+		r.byKind[c.Kind] = c
+	}
+	sorted := make([]*row, 0, len(rows))
+	for _, r := range rows {
+		sorted = append(sorted, r)
+	}
+	slices.SortFunc(sorted, func(a, b *row) int {
+		if a.missed != b.missed {
+			return b.missed - a.missed
+		}
+		return strings.Compare(a.name, b.name)
+	})
+	w := tabwriter.NewWriter(p.Out, 0, 0, 2, ' ', tabwriter.AlignRight)
+	_, _ = fmt.Fprintln(w, "Chưa tới\tĐã nhận\tThuê bao\tSMS\tWeb push\tỨng dụng\t  Xã, phường, đặc khu")
+	for _, r := range sorted {
+		_, _ = fmt.Fprintf(w, "%d\t%d\t%d\t%s\t%s\t%s\t  %s\n", r.missed, r.reached, r.eligible,
+			share(r.byKind[channels.SMS]), share(r.byKind[channels.WebPush]), share(r.byKind[channels.App]), r.name)
+	}
+	return w.Flush()
+}
+
+func share(c coverage.Cell) string {
+	if c.Eligible() == 0 {
+		return "-"
+	}
+	return fmt.Sprintf("%d/%d", reached(c), c.Eligible())
+}

@@ -1,0 +1,145 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"net"
+	"os"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"loa/channels"
+	"loa/gateway/account"
+	"loa/gateway/area"
+	"loa/gateway/audience"
+	"loa/gateway/config"
+	"loa/gateway/coverage"
+	"loa/gateway/delivery"
+	"loa/gateway/desk"
+	"loa/gateway/dispatch"
+	"loa/gateway/ledger"
+	"loa/gateway/queue"
+	"loa/gateway/render"
+)
+
+// Options is what New needs. Config, Templates and Facts must be set.
+type Options struct {
+	Config    *config.Config
+	Drivers   []channels.Driver
+	Parts     func(text string) (parts int, encoding string) // of an SMS
+	Templates fs.FS
+	Facts     fs.FS        // administrative units
+	Listener  net.Listener // already open; nil: Config.Listen is opened by Run
+	Now       func() time.Time
+	Log       *slog.Logger
+}
+
+// Gateway is one process. The rooms are open from New until Close; they work
+// between Run's start and its end.
+type Gateway struct {
+	Desk     *desk.Desk
+	Account  *account.Account
+	Audience *audience.Book
+	Areas    *area.Directory
+	Shapes   *area.Boundaries // nil until boundaries were imported
+	Renderer *render.Renderer
+	Coverage coverage.Source
+	Engine   *delivery.Engine
+	Metrics  *prometheus.Registry
+
+	cfg        *config.Config
+	opt        Options
+	log        *slog.Logger
+	now        func() time.Time
+	ledger     *ledger.Ledger
+	queue      *queue.Queue // nil: none by choice
+	dispatcher *dispatch.Dispatcher
+	drivers    []opened
+	live       *liveList
+	closers    []closer
+	started    chan struct{}
+}
+
+// closer is a named clean-up.
+type closer struct {
+	name  string
+	close func() error
+}
+
+// opened is a driver with what it opened.
+type opened struct {
+	name  string
+	kind  channels.Kind
+	value any
+}
+
+// New opens every room and starts nothing. After an error nothing is left open.
+func New(ctx context.Context, opt Options) (*Gateway, error) {
+	g := &Gateway{cfg: opt.Config, opt: opt, log: opt.Log, now: opt.Now, Metrics: prometheus.NewRegistry(), started: make(chan struct{})}
+	if g.now == nil {
+		g.now = time.Now
+	}
+	if g.log == nil {
+		g.log = slog.New(slog.DiscardHandler)
+	}
+	steps := []struct {
+		name string
+		open func(context.Context) error
+	}{
+		{"data folder", g.openData},
+		{"administrative units", g.openAreas},
+		{"templates", g.openRenderer},
+		{"ledger", g.openLedger},
+		{"queue", g.openQueue},
+		{"delivery", g.openDelivery},
+		{"channels", g.openChannels},
+		{"desk", g.openDesk},
+	}
+	for _, s := range steps {
+		if err := s.open(ctx); err != nil {
+			return nil, errors.Join(fmt.Errorf("%s: %w", s.name, err), g.Close())
+		}
+	}
+	return g, nil
+}
+
+// Close closes what New opened, last first. Run must have ended.
+func (g *Gateway) Close() error {
+	var errs []error
+	for i := len(g.closers) - 1; i >= 0; i-- {
+		if err := g.closers[i].close(); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", g.closers[i].name, err))
+		}
+	}
+	g.closers = nil
+	return errors.Join(errs...)
+}
+
+func (g *Gateway) onClose(name string, close func() error) {
+	g.closers = append(g.closers, closer{name, close})
+}
+
+func (g *Gateway) openData(context.Context) error {
+	if err := os.MkdirAll(g.cfg.Data, 0o700); err != nil {
+		return err
+	}
+	lock, err := lockFolder(g.cfg.Data)
+	if err != nil {
+		return err
+	}
+	g.onClose("lock", lock.Close)
+	return nil
+}
+
+// closeValue closes a driver that can be closed.
+func (o opened) close() error {
+	if c, ok := o.value.(io.Closer); ok {
+		return c.Close()
+	}
+	return nil
+}

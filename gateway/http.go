@@ -1,0 +1,61 @@
+package gateway
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"loa/channels"
+)
+
+// publicHandler is what the network sees: the drivers' callbacks and sockets,
+// the API, the live page.
+func (g *Gateway) publicHandler() http.Handler {
+	mux := http.NewServeMux()
+	for _, o := range g.drivers {
+		if h, ok := o.value.(channels.Handler); ok {
+			prefix := "/channels/" + o.name
+			mux.Handle(prefix+"/", http.StripPrefix(prefix, h.Handler()))
+		}
+	}
+	mux.HandleFunc("GET /healthz", g.healthz)
+	mux.HandleFunc("GET /readyz", g.readyz)
+	return headers(mux)
+}
+
+// localHandler is what the 0600 socket serves: the same and the acts of the
+// machine's owner.
+func (g *Gateway) localHandler() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", promhttp.HandlerFor(g.Metrics, promhttp.HandlerOpts{}))
+	mux.Handle("/", g.publicHandler())
+	return mux
+}
+
+func headers(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; manifest-src 'self'; worker-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
+		if strings.HasPrefix(r.URL.Path, "/api/") {
+			h.Set("Cache-Control", "no-store")
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// healthz says that the process answers.
+func (g *Gateway) healthz(w http.ResponseWriter, _ *http.Request) {
+	_, _ = w.Write([]byte("ok\n"))
+}
+
+// readyz says that the ledger answers and the engine runs, and names the mode.
+func (g *Gateway) readyz(w http.ResponseWriter, r *http.Request) {
+	if _, err := g.Audience.Snapshot(r.Context()); err != nil {
+		http.Error(w, "the ledger does not answer", http.StatusServiceUnavailable)
+		return
+	}
+	_, _ = w.Write([]byte("ready " + string(g.Engine.Health().Mode) + "\n"))
+}

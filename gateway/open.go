@@ -1,0 +1,260 @@
+package gateway
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"loa/channels"
+	"loa/gateway/account"
+	"loa/gateway/alert"
+	"loa/gateway/area"
+	"loa/gateway/audience"
+	"loa/gateway/config"
+	"loa/gateway/delivery"
+	"loa/gateway/desk"
+	"loa/gateway/dispatch"
+	"loa/gateway/ledger"
+	"loa/gateway/queue"
+	"loa/gateway/render"
+)
+
+func (g *Gateway) openAreas(context.Context) error {
+	dir, err := area.Load(g.opt.Facts)
+	if err != nil {
+		return err
+	}
+	g.Areas = dir
+	path := g.cfg.Boundaries
+	if path == "" {
+		path = BoundariesPath(g.cfg.Data)
+		if _, err := os.Stat(path); err != nil {
+			return nil //nolint:nilerr // no boundaries were imported: shapes are refused, codes work
+		}
+	}
+	f, err := os.Open(path) //nolint:gosec // the operator names the file
+	if err != nil {
+		return err
+	}
+	defer func() { _ = f.Close() }()
+	g.Shapes, err = dir.ImportBoundaries(f)
+	return err
+}
+
+// BoundariesPath is where "loa areas import" keeps the boundaries.
+func BoundariesPath(data string) string { return filepath.Join(data, "boundaries.geojson") }
+
+// smsConfig is the section "sms" of the configuration.
+type smsConfig struct {
+	Twin       render.Twin         `yaml:"twin"`
+	MaxParts   int                 `yaml:"max_parts"`
+	Senders    []render.Sender     `yaml:"senders"`
+	Registered []render.Registered `yaml:"registered"`
+}
+
+func (g *Gateway) openRenderer(context.Context) error {
+	var c smsConfig
+	if err := g.cfg.SMS.Decode(&c); err != nil {
+		return err
+	}
+	a := g.cfg.Agency
+	r, err := render.New(g.opt.Templates, render.Options{
+		Parts:      g.opt.Parts,
+		Now:        g.now,
+		Agency:     render.Agency{Short: a.Short, ShortUnmarked: a.Plain, ShortEN: a.ShortEN, Long: a.Name, LongEN: a.NameEN},
+		Twin:       c.Twin,
+		MaxParts:   c.MaxParts,
+		Senders:    c.Senders,
+		Registered: c.Registered,
+	})
+	g.Renderer = r
+	return err
+}
+
+func (g *Gateway) openLedger(ctx context.Context) error {
+	opt := ledger.Options{Now: g.now, Log: g.log}
+	var err error
+	if dsn := g.cfg.Ledger.Postgres; dsn != "" {
+		g.ledger, err = ledger.OpenPostgres(ctx, dsn.Reveal(), opt)
+	} else {
+		g.ledger, err = ledger.OpenSQLite(ctx, filepath.Join(g.cfg.Data, "loa.db"), opt)
+	}
+	if err != nil {
+		return err
+	}
+	g.onClose("ledger", g.ledger.Close)
+	g.Coverage = g.ledger.Coverage()
+	return nil
+}
+
+func (g *Gateway) openQueue(ctx context.Context) error {
+	r := g.cfg.Redis
+	switch {
+	case r.None:
+		return nil
+	case r.Embedded:
+		q, server, err := queue.Embedded(ctx, g.now)
+		if err != nil {
+			return err
+		}
+		g.queue = q
+		g.onClose("embedded queue", server.Close)
+	default:
+		q, err := queue.Open(ctx, queue.Options{
+			Addr: r.Addr, Master: r.Sentinel.Master, Sentinels: r.Sentinel.Addrs, SentinelPassword: r.Sentinel.Password,
+			Username: r.Username, Password: r.Password, DB: r.DB, TLS: r.TLS, Log: g.log,
+		})
+		if err != nil {
+			return err
+		}
+		g.queue = q
+	}
+	g.onClose("queue", g.queue.Close)
+	return nil
+}
+
+func (g *Gateway) openDelivery(context.Context) error {
+	master := g.cfg.Keys.Master
+	if master == "" {
+		var err error
+		if master, err = masterIn(g.cfg.Data); err != nil {
+			return err
+		}
+	}
+	k, err := deriveKeys(master)
+	if err != nil {
+		return err
+	}
+	vault, err := audience.NewVault(k.vault)
+	if err != nil {
+		return err
+	}
+	g.Audience = &audience.Book{Store: g.ledger.Audience(), Vault: vault, Log: g.log}
+	opt := delivery.Options{
+		Store: g.ledger.Delivery(), Addresses: g.Audience, RefKey: k.ref, Node: nodeName(),
+		Now: g.now, Log: g.log, Registerer: g.Metrics, ResendAfter: g.cfg.Delivery.ResendAfter, RetryAfter: g.cfg.Delivery.RetryAfter,
+	}
+	if g.queue != nil {
+		opt.Hints, opt.Rate = g.queue, g.queue
+	}
+	g.Engine, err = delivery.New(opt)
+	return err
+}
+
+func nodeName() string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "loa"
+	}
+	return fmt.Sprintf("%s/%d", host, os.Getpid())
+}
+
+func (g *Gateway) openChannels(context.Context) error {
+	g.live = &liveList{g: g}
+	lanes := map[channels.Kind]*delivery.Lane{}
+	for i, c := range g.cfg.Channels {
+		where := fmt.Sprintf("channels[%d]: driver %q", i, c.Driver)
+		o, err := g.openDriver(c)
+		if err != nil {
+			return fmt.Errorf("%s: %w", where, err)
+		}
+		lane, err := addTo(lanes[o.kind], o, c)
+		if err != nil {
+			return fmt.Errorf("%s: %w", where, err)
+		}
+		lanes[o.kind] = lane
+		if o.kind == channels.WebPush {
+			g.Audience.Origin = c.Origin
+		}
+	}
+	for _, k := range channels.AllKinds() {
+		if lanes[k] == nil {
+			continue
+		}
+		if err := g.Engine.Add(*lanes[k]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (g *Gateway) openDriver(c config.Channel) (opened, error) {
+	i := slices.IndexFunc(g.opt.Drivers, func(d channels.Driver) bool { return d.Name == c.Driver })
+	if i < 0 {
+		names := make([]string, len(g.opt.Drivers))
+		for j, d := range g.opt.Drivers {
+			names[j] = d.Name
+		}
+		return opened{}, fmt.Errorf("no such driver; there are %v", names)
+	}
+	d := g.opt.Drivers[i]
+	value, err := d.Open(c.Settings.Decode, channels.Deps{
+		Sink: g.Engine.Sink(), Snapshot: g.live.snapshot, Public: g.cfg.Public, Origin: c.Origin, Now: g.now,
+		Log: g.log.With("driver", d.Name),
+	})
+	if err != nil {
+		return opened{}, err
+	}
+	o := opened{name: d.Name, kind: d.Kind, value: value}
+	g.onClose(d.Name, o.close)
+	g.drivers = append(g.drivers, o)
+	return o, g.admit(o)
+}
+
+// admit refuses a driver that reaches people from a drill or a demo.
+func (g *Gateway) admit(o opened) error {
+	l, ok := o.value.(interface{ Live() bool })
+	if ok && l.Live() && g.cfg.Deployment != config.Live && o.kind != channels.App {
+		return fmt.Errorf("it reaches real people, which a %s deployment must not: set origin to a stand-in", g.cfg.Deployment)
+	}
+	return nil
+}
+
+func addTo(lane *delivery.Lane, o opened, c config.Channel) (*delivery.Lane, error) {
+	if lane == nil {
+		lane = &delivery.Lane{Kind: o.kind, Workers: c.Workers, Window: c.Window}
+	}
+	switch v := o.value.(type) {
+	case channels.Sender:
+		lane.Providers = append(lane.Providers, delivery.Provider{Sender: v, PerSecond: c.PerSecond})
+	case channels.Broadcaster:
+		if lane.Broadcaster != nil {
+			return nil, fmt.Errorf("a second broadcaster for %s", o.kind)
+		}
+		lane.Broadcaster = v
+	default:
+		return nil, fmt.Errorf("neither a sender nor a broadcaster")
+	}
+	return lane, nil
+}
+
+func (g *Gateway) openDesk(context.Context) error {
+	var kinds []channels.Kind
+	for _, o := range g.drivers {
+		if !slices.Contains(kinds, o.kind) {
+			kinds = append(kinds, o.kind)
+		}
+	}
+	g.Account = account.New(g.ledger.Account(), g.now)
+	g.dispatcher = dispatch.New(dispatch.Options{
+		Store: g.ledger.Dispatch(), Audience: g.Audience, Kinds: kinds, Now: g.now, Log: g.log, Metrics: g.Metrics,
+		Render: func(rev *alert.Revision, commune area.Code, kind channels.Kind, language string) ([]byte, error) {
+			r, err := g.Renderer.Render(rev, g.place(commune), kind, language)
+			return r.Body, err
+		},
+		Announce: g.Engine.Hint,
+	})
+	g.Desk = desk.New(desk.Options{})
+	return nil
+}
+
+// place is a commune as texts name it.
+func (g *Gateway) place(code area.Code) render.Place {
+	u, ok := g.Areas.Unit(code)
+	if !ok {
+		return render.Place{Code: string(code)}
+	}
+	return render.Place{Code: string(u.Code), Kind: string(u.Kind), Name: u.Name, NameEN: u.NameEN, Collides: g.Areas.Collides(u.Code)}
+}

@@ -1,0 +1,90 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// stopBound is how long a stop may take in all.
+const stopBound = 5 * time.Second
+
+// Run serves until ctx ends, then stops in order: no new HTTP, no new send,
+// open calls finish, what came back is committed, sockets are closed. It
+// returns nil after such a stop. Close comes after it.
+func (g *Gateway) Run(ctx context.Context) error {
+	listener := g.opt.Listener
+	if listener == nil {
+		var lc net.ListenConfig
+		l, err := lc.Listen(ctx, "tcp", g.cfg.Listen)
+		if err != nil {
+			return fmt.Errorf("listen: %w", err)
+		}
+		listener = l
+	}
+	socket, err := listenSocket(ctx, g.cfg.Data)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	public := newServer(g.publicHandler())
+	local := newServer(g.localHandler())
+
+	group, work := errgroup.WithContext(ctx)
+	group.Go(func() error { return g.dispatcher.Run(work) })
+	group.Go(func() error { return g.Engine.Run(work) })
+	group.Go(func() error { return g.expire(work) })
+	group.Go(func() error { return serve(public, listener) })
+	group.Go(func() error { return serve(local, socket) })
+	group.Go(func() error {
+		<-work.Done()
+		bound, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopBound-time.Second)
+		defer cancel()
+		return errors.Join(shutdown(bound, public), shutdown(bound, local))
+	})
+	close(g.started)
+	g.log.InfoContext(ctx, "gateway serves", "listen", listener.Addr().String(), "deployment", string(g.cfg.Deployment))
+	return group.Wait()
+}
+
+// Started is closed once Run serves.
+func (g *Gateway) Started() <-chan struct{} { return g.started }
+
+func newServer(h http.Handler) *http.Server {
+	return &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10}
+}
+
+func serve(s *http.Server, l net.Listener) error {
+	if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve: %w", err)
+	}
+	return nil
+}
+
+// shutdown lets requests finish and cuts those that do not.
+func shutdown(ctx context.Context, s *http.Server) error {
+	if err := s.Shutdown(ctx); err != nil {
+		return s.Close()
+	}
+	return nil
+}
+
+// expire ends alerts whose time is over.
+func (g *Gateway) expire(ctx context.Context) error {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+			if err := g.Desk.Expire(ctx); err != nil && ctx.Err() == nil {
+				g.log.ErrorContext(ctx, "expired alerts cannot be ended", "err", err)
+			}
+		}
+	}
+}
