@@ -1,8 +1,6 @@
 package area
 
 import (
-	"math"
-
 	"github.com/paulmach/orb"
 	"github.com/paulmach/orb/planar"
 	"github.com/tidwall/rtree"
@@ -19,9 +17,8 @@ type Boundaries struct {
 }
 
 type outline struct {
-	code  Code
-	area  float64 // square degrees
-	shape orb.MultiPolygon
+	code Code
+	area float64 // square degrees
 }
 
 // piece is one polygon of an outline: islands are found one by one.
@@ -35,9 +32,8 @@ func newBoundaries(d *Directory) *Boundaries {
 }
 
 func (b *Boundaries) add(code Code, shape orb.MultiPolygon) {
-	o := &outline{code: code, shape: shape}
+	o := &outline{code: code, area: planar.Area(shape)}
 	for _, p := range shape {
-		o.area += math.Abs(planar.Area(p))
 		bound := p.Bound()
 		b.tree.Insert(bound.Min, bound.Max, piece{o, p})
 	}

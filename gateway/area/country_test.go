@@ -62,7 +62,7 @@ func TestProvinceBoundariesAreRefused(t *testing.T) {
 func TestResolveAgainstCounting(t *testing.T) {
 	t.Parallel()
 	b := sharedBoundaries(t, load(t), "communes-pilot.geojson")
-	random := rand.New(rand.NewPCG(7, 9)) //nolint:gosec // a fixed sample
+	random := rand.New(rand.NewPCG(7, 9))
 	points := make([]area.Point, 200_000)
 	codes := make([]area.Code, len(points))
 	total := map[area.Code]int{}
@@ -110,7 +110,7 @@ func TestResolveAgainstCounting(t *testing.T) {
 
 func BenchmarkAt(b *testing.B) {
 	bs := sharedBoundaries(b, load(b), "communes.geojson")
-	random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // a fixed sample
+	random := rand.New(rand.NewPCG(1, 2))
 	points := make([]area.Point, 4096)
 	for i := range points {
 		points[i] = area.Point{Lat: 20.5 + random.Float64(), Lon: 105.5 + random.Float64()}

@@ -5,10 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 
 	"github.com/paulmach/orb"
-	"github.com/paulmach/orb/planar"
 )
 
 // MaxBoundaryBytes bounds a boundary file: every commune of Vietnam simplified
@@ -73,14 +71,11 @@ type importer struct {
 }
 
 func (in *importer) collection() error {
-	if err := in.members(); err != nil {
-		var whole *ImportError
-		if errors.As(err, &whole) {
-			return err
-		}
-		return &ImportError{Feature: -1, Err: err}
+	err := in.members()
+	if _, named := errors.AsType[*ImportError](err); named || err == nil {
+		return err
 	}
-	return nil
+	return &ImportError{Feature: -1, Err: err}
 }
 
 func (in *importer) members() error {
@@ -225,6 +220,9 @@ func readGeometry(kind string, coordinates json.RawMessage) (orb.MultiPolygon, e
 			shape[i] = append(shape[i], ring)
 		}
 	}
+	if areaM2(shape) < minAreaM2 {
+		return nil, fmt.Errorf("geometry: holds less than %v square metres", minAreaM2)
+	}
 	return shape, nil
 }
 
@@ -244,9 +242,6 @@ func readRing(positions [][]float64) (orb.Ring, error) {
 	}
 	if !ring.Closed() {
 		return nil, errors.New("is not closed: the last position must repeat the first")
-	}
-	if math.Abs(planar.Area(ring)) == 0 {
-		return nil, errors.New("has no area")
 	}
 	return ring, nil
 }

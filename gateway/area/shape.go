@@ -69,7 +69,7 @@ func NewPolygon(outline []Point) (Shape, error) {
 	if i, j, crosses := selfCrossing(ring); crosses {
 		return Shape{}, refuseShape("polygon: side %d crosses or touches side %d", i+1, j+1)
 	}
-	if ringAreaM2(ring) < minAreaM2 {
+	if areaM2(orb.Polygon{ring}) < minAreaM2 {
 		return Shape{}, refuseShape("polygon: holds less than %v square metres", minAreaM2)
 	}
 	return Shape{ring: ring}, nil
@@ -128,11 +128,13 @@ func (s Shape) Contains(p Point) bool {
 	return planar.RingContains(s.ring, p.orb())
 }
 
-func ringAreaM2(r orb.Ring) float64 {
+// areaM2 is the area in square metres, within 1 % for shapes up to a degree
+// high: enough to tell a shape from a slip.
+func areaM2(g orb.Geometry) float64 {
 	const metresPerDegree = 111_320
-	b := r.Bound()
+	b := g.Bound()
 	shrink := math.Cos((b.Bottom() + b.Top()) / 2 * math.Pi / 180)
-	return math.Abs(planar.Area(r)) * metresPerDegree * metresPerDegree * shrink
+	return planar.Area(g) * metresPerDegree * metresPerDegree * shrink
 }
 
 // selfCrossing finds two sides of a closed ring that cross or touch other than
