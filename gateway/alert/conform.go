@@ -73,7 +73,7 @@ func (r *Revision) conformReferences(f *faults) {
 }
 
 func (r *Revision) conformInfo(f *faults, field string, in *Info) {
-	if in.Language != "" && !languageTag.MatchString(in.Language) {
+	if in.Language != "" && !IsLanguage(in.Language) {
 		f.add(field+".language", "C42", "a language tag such as vi-VN")
 	}
 	if len(in.Categories) == 0 {

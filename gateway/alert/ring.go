@@ -147,9 +147,16 @@ func fold(a, b, c Point) meeting {
 	return apart
 }
 
-// side is 1, 0 or -1: on which side of the line from a to b the point p lies.
+// side is 1, 0 or -1: on which side of the line from a to b the point p lies,
+// or on it. A micrometre of doubt, which is what the decimals of a coordinate
+// lose as binary numbers, counts as on it.
 func side(a, b, p Point) int {
-	return cmp.Compare((b.Lon-a.Lon)*(p.Lat-a.Lat), (b.Lat-a.Lat)*(p.Lon-a.Lon))
+	dx, dy := b.Lon-a.Lon, b.Lat-a.Lat
+	turn := dx*(p.Lat-a.Lat) - dy*(p.Lon-a.Lon)
+	if math.Abs(turn) <= 1e-11*(math.Abs(dx)+math.Abs(dy)) {
+		return 0
+	}
+	return cmp.Compare(turn, 0)
 }
 
 func within(e edge, p Point) bool {

@@ -26,6 +26,7 @@ func TestCheckRing(t *testing.T) {
 		{"bow-tie", []Point{{0, 0}, {1, 1}, {0, 1}, {1, 0}, {0, 0}}, ErrCrossing},
 		{"bow-tie through a corner", []Point{{0, 0}, {1, 1}, {2, 2}, {2, 0}, {1, 1}, {0, 2}, {0, 0}}, ErrTouching},
 		{"on a line", []Point{{0, 0}, {0, 1}, {0, 2}, {0, 0}}, ErrTouching},
+		{"touching within what decimals lose", []Point{{0, 0}, {0.9, 0.3}, {0.9, -1}, {0.3, 0.1}, {0.1, -1}, {0, 0}}, ErrTouching},
 		{"spike", []Point{{0, 0}, {0, 2}, {0, 1}, {1, 1}, {0, 0}}, ErrTouching},
 		{"longitude first", []Point{{107, 20}, {107, 21}, {108, 21}, {107, 20}}, ErrSwapped},
 		{"off the globe", []Point{{0, 181}, {0, 1}, {1, 1}, {0, 181}}, ErrPosition},

@@ -27,13 +27,13 @@ func HasLink(s string) bool {
 }
 
 // Unseen reports characters that change or hide how a text reads: controls but
-// the line feed and the tab, direction marks, zero-width characters, and bytes
+// line ends and the tab, direction marks, zero-width characters, and bytes
 // that are not UTF-8.
 func Unseen(s string) bool {
 	if !utf8.ValidString(s) {
 		return true
 	}
-	return strings.ContainsFunc(s, func(r rune) bool {
+	return strings.ContainsFunc(strings.ReplaceAll(s, "\r\n", "\n"), func(r rune) bool {
 		if r == '\n' || r == '\t' {
 			return false
 		}
@@ -60,5 +60,8 @@ func AbsoluteURL(s string) bool {
 	u, err := url.Parse(s)
 	return err == nil && u.Host != "" && (u.Scheme == "http" || u.Scheme == "https")
 }
+
+// IsLanguage reports whether s has the form of a language tag (RFC 3066).
+func IsLanguage(s string) bool { return languageTag.MatchString(s) }
 
 var languageTag = regexp.MustCompile(`^[A-Za-z]{1,8}(-[A-Za-z0-9]{1,8})*$`)

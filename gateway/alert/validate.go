@@ -181,16 +181,17 @@ func validateRisk(f *faults, field string, in *Info) {
 func (r *Revision) validateSameness(f *faults) {
 	for i := 1; i < len(r.Infos); i++ {
 		first, in := &r.Infos[0], &r.Infos[i]
-		if !sameSet(first.Categories, in.Categories) {
+		if !SameSet(first.Categories, in.Categories) {
 			f.add(at("infos", i)+".categories", "C54", "the same in every block")
 		}
-		if !sameSet(first.EventCodes, in.EventCodes) {
+		if !SameSet(first.EventCodes, in.EventCodes) {
 			f.add(at("infos", i)+".eventCodes", "C54", "the same in every block")
 		}
 	}
 }
 
-func sameSet[T comparable](a, b []T) bool {
+// SameSet reports whether two lists have the same members, in whatever order.
+func SameSet[T comparable](a, b []T) bool {
 	inside := func(x, y []T) bool {
 		return !slices.ContainsFunc(x, func(v T) bool { return !slices.Contains(y, v) })
 	}
