@@ -99,11 +99,15 @@ func (cfg *Config) hostile(t *testing.T) {
 			_, _ = b.send(t.Context(), t) // whatever it comes to, it must not quote the request
 		})
 	}
-	t.Run("echo in no HTTP", func(t *testing.T) {
-		b := cfg.open(t, echoRaw)
-		_, err := b.send(t.Context(), t)
-		want(t, err, channels.FaultAmbiguous)
-	})
+	for _, before := range []string{"", "HTTP/1.1 ", "HTTP/1.1 201 ", "HTTP/1.1 201 Created\r\nX-Echo ", "HTTP/1.1 201 Created\r\nContent-Length: "} {
+		t.Run(fmt.Sprintf("echo after %q", before), func(t *testing.T) {
+			b := cfg.open(t, echoRaw(before))
+			_, _ = b.send(t.Context(), t)
+			if b.hits.Load() != 1 {
+				t.Errorf("%d requests, want one", b.hits.Load())
+			}
+		})
+	}
 }
 
 func status(code int) http.HandlerFunc {
@@ -218,11 +222,13 @@ func echo(code int) http.HandlerFunc {
 	}
 }
 
-// echoRaw gives the request back where a status line should stand.
-func echoRaw(w http.ResponseWriter, r *http.Request) {
-	_ = r.ParseForm()
-	line := "HTTP/1.1 " + r.Header.Get("Authorization") + " " + r.Form.Get("To") + " " + r.Form.Get("Body") + "\r\n\r\n"
-	hijack(func(conn net.Conn) { write(conn, line) })(w, r)
+// echoRaw gives the request back where HTTP should stand.
+func echoRaw(before string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		_ = r.ParseForm() // a body that is no form has nothing to give back
+		line := before + r.Form.Get("To") + r.Header.Get("Authorization") + r.Form.Get("Body") + "\r\n\r\n"
+		hijack(func(conn net.Conn) { write(conn, line) })(w, r)
+	}
 }
 
 func raw(text string) http.HandlerFunc {

@@ -157,10 +157,10 @@ func refused(res *http.Response, body []byte, now time.Time) *channels.Error {
 	p := classify(res.StatusCode, code)
 	wait := retryAfter(res.Header.Get("Retry-After"), now)
 	if wait == 0 {
-		wait = p.wait
+		wait = p.Wait
 	}
 	return &channels.Error{
-		Fault: p.fault, RetryAfter: wait, Code: codeText(code),
+		Fault: p.Fault, RetryAfter: wait, Code: codeText(code),
 		Err: fmt.Errorf("HTTP status %d", res.StatusCode),
 	}
 }

@@ -104,7 +104,7 @@ func (s *sender) receipt(ref string, body []byte) (channels.Receipt, error) {
 		code = 0 // Twilio leaves it out when it knows no reason
 	}
 	p := late(int(code))                                                 // #nosec G115 -- 31 bits
-	r.Fault, r.RetryAfter, r.Code = p.fault, p.wait, codeText(int(code)) // #nosec G115 -- 31 bits
+	r.Fault, r.RetryAfter, r.Code = p.Fault, p.Wait, codeText(int(code)) // #nosec G115 -- 31 bits
 	return r, nil
 }
 

@@ -9,8 +9,8 @@ import (
 
 // policy is what one of Twilio's codes means for a message.
 type policy struct {
-	fault channels.Fault
-	wait  time.Duration // before another send, when the carrier itself names no time
+	Fault channels.Fault
+	Wait  time.Duration // before another send, when the carrier itself names no time
 }
 
 // unreached is how long to leave a handset that was off or out of reach.
@@ -22,46 +22,46 @@ const unreached = 10 * time.Minute
 // or in a callback count as transient: that message did not arrive.
 var policies = map[int]policy{
 	// The carrier, the account or our configuration.
-	20003: {fault: channels.FaultProvider}, // credentials refused
-	20404: {fault: channels.FaultProvider}, // no such account or path
-	21212: {fault: channels.FaultProvider}, // sender not valid
-	21408: {fault: channels.FaultProvider}, // country not allowed for this account
-	21603: {fault: channels.FaultProvider}, // sender missing
-	21606: {fault: channels.FaultProvider}, // sender cannot send this
-	21609: {fault: channels.FaultProvider}, // callback URL not valid
-	21612: {fault: channels.FaultProvider}, // no route from this sender to there
-	21659: {fault: channels.FaultProvider}, // sender is not ours
-	21701: {fault: channels.FaultProvider}, // no such messaging service
-	21703: {fault: channels.FaultProvider}, // messaging service has no sender
-	30002: {fault: channels.FaultProvider}, // account suspended
+	20003: {Fault: channels.FaultProvider}, // credentials refused
+	20404: {Fault: channels.FaultProvider}, // no such account or path
+	21212: {Fault: channels.FaultProvider}, // sender not valid
+	21408: {Fault: channels.FaultProvider}, // country not allowed for this account
+	21603: {Fault: channels.FaultProvider}, // sender missing
+	21606: {Fault: channels.FaultProvider}, // sender cannot send this
+	21609: {Fault: channels.FaultProvider}, // callback URL not valid
+	21612: {Fault: channels.FaultProvider}, // no route from this sender to there
+	21659: {Fault: channels.FaultProvider}, // sender is not ours
+	21701: {Fault: channels.FaultProvider}, // no such messaging service
+	21703: {Fault: channels.FaultProvider}, // messaging service has no sender
+	30002: {Fault: channels.FaultProvider}, // account suspended
 
 	// Too fast: nothing was taken, or it was dropped from a full queue.
-	14107: {fault: channels.FaultThrottled},
-	20429: {fault: channels.FaultThrottled},
-	21611: {fault: channels.FaultThrottled}, // the sender's queue is full
-	30001: {fault: channels.FaultThrottled}, // the queue overflowed
+	14107: {Fault: channels.FaultThrottled},
+	20429: {Fault: channels.FaultThrottled},
+	21611: {Fault: channels.FaultThrottled}, // the sender's queue is full
+	30001: {Fault: channels.FaultThrottled}, // the queue overflowed
 
 	// The number.
-	21211: {fault: channels.FaultAddress}, // not a number
-	21604: {fault: channels.FaultAddress}, // number missing
-	21610: {fault: channels.FaultAddress}, // has opted out
-	21614: {fault: channels.FaultAddress}, // not a mobile
-	30006: {fault: channels.FaultAddress}, // landline or unreachable carrier
+	21211: {Fault: channels.FaultAddress}, // not a number
+	21604: {Fault: channels.FaultAddress}, // number missing
+	21610: {Fault: channels.FaultAddress}, // has opted out
+	21614: {Fault: channels.FaultAddress}, // not a mobile
+	30006: {Fault: channels.FaultAddress}, // landline or unreachable carrier
 
 	// The text.
-	21602: {fault: channels.FaultContent}, // empty
-	21617: {fault: channels.FaultContent}, // over 1,600 characters
-	30007: {fault: channels.FaultContent}, // filtered: not a registered template
+	21602: {Fault: channels.FaultContent}, // empty
+	21617: {Fault: channels.FaultContent}, // over 1,600 characters
+	30007: {Fault: channels.FaultContent}, // filtered: not a registered template
 
 	// Not arrived this time.
-	30003: {fault: channels.FaultTransient, wait: unreached}, // switched off or out of reach
-	30005: {fault: channels.FaultTransient, wait: unreached}, // handset unknown; often unknown only for a while
-	30008: {fault: channels.FaultTransient},                  // no reason given
-	30036: {fault: channels.FaultTransient},                  // its validity ended in the carrier's queue
+	30003: {Fault: channels.FaultTransient, Wait: unreached}, // switched off or out of reach
+	30005: {Fault: channels.FaultTransient, Wait: unreached}, // handset unknown; often unknown only for a while
+	30008: {Fault: channels.FaultTransient},                  // no reason given
+	30036: {Fault: channels.FaultTransient},                  // its validity ended in the carrier's queue
 
 	// The carrier broke while it held the message.
-	20500: {fault: channels.FaultAmbiguous},
-	20503: {fault: channels.FaultAmbiguous},
+	20500: {Fault: channels.FaultAmbiguous},
+	20503: {Fault: channels.FaultAmbiguous},
 }
 
 // classify tells what an answer that is not a success means. A code is
@@ -69,9 +69,9 @@ var policies = map[int]policy{
 func classify(status, code int) policy {
 	switch {
 	case status == http.StatusTooManyRequests:
-		return policy{fault: channels.FaultThrottled}
+		return policy{Fault: channels.FaultThrottled}
 	case status < 400 || status >= 500 || status == http.StatusRequestTimeout:
-		return policy{fault: channels.FaultAmbiguous}
+		return policy{Fault: channels.FaultAmbiguous}
 	}
 	if p, known := policies[code]; known {
 		return p
@@ -79,9 +79,9 @@ func classify(status, code int) policy {
 	switch status {
 	case http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound,
 		http.StatusMethodNotAllowed, http.StatusProxyAuthRequired, http.StatusGone:
-		return policy{fault: channels.FaultProvider}
+		return policy{Fault: channels.FaultProvider}
 	default:
-		return policy{fault: channels.FaultTransient}
+		return policy{Fault: channels.FaultTransient}
 	}
 }
 
@@ -90,5 +90,5 @@ func late(code int) policy {
 	if p, known := policies[code]; known {
 		return p
 	}
-	return policy{fault: channels.FaultTransient}
+	return policy{Fault: channels.FaultTransient}
 }

@@ -33,10 +33,10 @@ func TestPoliciesAreAsDecided(t *testing.T) {
 	}
 	got := map[int]channels.Fault{}
 	for code, p := range policies {
-		got[code] = p.fault
+		got[code] = p.Fault
 		waits := code == 30003 || code == 30005
-		if waits != (p.wait == 10*time.Minute) || !waits && p.wait != 0 {
-			t.Errorf("code %d waits %v", code, p.wait)
+		if waits != (p.Wait == 10*time.Minute) || !waits && p.Wait != 0 {
+			t.Errorf("code %d waits %v", code, p.Wait)
 		}
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -48,7 +48,7 @@ func TestEveryFaultHasARow(t *testing.T) {
 	t.Parallel()
 	seen := map[channels.Fault]bool{}
 	for _, p := range policies {
-		seen[p.fault] = true
+		seen[p.Fault] = true
 	}
 	for _, f := range channels.AllFaults() {
 		if !seen[f] {
@@ -62,11 +62,11 @@ func TestServerErrorsAreAmbiguousWhateverTheCode(t *testing.T) {
 	t.Parallel()
 	for code := range policies {
 		for _, status := range []int{200, 302, 408, 500, 502, 503, 504} {
-			if f := classify(status, code).fault; f != channels.FaultAmbiguous {
+			if f := classify(status, code).Fault; f != channels.FaultAmbiguous {
 				t.Errorf("status %d with code %d is %v", status, code, f)
 			}
 		}
-		if f := classify(http.StatusTooManyRequests, code).fault; f != channels.FaultThrottled {
+		if f := classify(http.StatusTooManyRequests, code).Fault; f != channels.FaultThrottled {
 			t.Errorf("429 with code %d is %v", code, f)
 		}
 	}
@@ -84,8 +84,8 @@ func TestEveryCodeInACallback(t *testing.T) {
 			}
 			r.At = time.Time{}
 			want := channels.Receipt{
-				Kind: channels.SMS, Ref: "ref", Outcome: channels.Failed, Fault: p.fault,
-				Code: fmt.Sprint(code), RetryAfter: p.wait, ProviderRef: sidText,
+				Kind: channels.SMS, Ref: "ref", Outcome: channels.Failed, Fault: p.Fault,
+				Code: fmt.Sprint(code), RetryAfter: p.Wait, ProviderRef: sidText,
 			}
 			if diff := cmp.Diff(want, r); diff != "" {
 				t.Errorf("%s with code %d (-want +got):\n%s", status, code, diff)

@@ -1,4 +1,4 @@
-package sms
+package sms_test
 
 import (
 	"bytes"
@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"loa/channels/sms"
 	"loa/channels/sms/standin"
 )
 
@@ -83,7 +84,7 @@ func TestPartsAgreeWithOracles(t *testing.T) {
 	modules := nodeModules(t, "sms-segments-calculator")
 	var texts []string
 	for i := range 400 {
-		texts = append(texts, drawText(i%2 == 0).Example(i))
+		texts = append(texts, sms.DrawText(i%2 == 0).Example(i))
 	}
 	for n := range 320 {
 		texts = append(texts, strings.Repeat("a", n), strings.Repeat("ữ", n), strings.Repeat("🌊", n/2), strings.Repeat("€", n))
@@ -109,7 +110,7 @@ func TestPartsAgreeWithOracles(t *testing.T) {
 		t.Fatalf("%d answers to %d texts: %v", len(answers), len(texts), err)
 	}
 	for i, o := range answers {
-		parts, encoding := Parts(texts[i])
+		parts, encoding := sms.Parts(texts[i])
 		if parts != o.A || parts != o.B || encoding != o.Ae || encoding != o.Be {
 			t.Errorf("%q: %d %s; oracles say %d %s and %d %s", texts[i], parts, encoding, o.A, o.Ae, o.B, o.Be)
 		}
@@ -177,26 +178,26 @@ func TestRequestsFitTwiliosDescription(t *testing.T) {
 	t.Parallel()
 	origin, log := prism(t, "mock", description(t))
 	for name, text := range map[string]string{
-		"from a number": section(origin),
-		"from a name":   strings.Replace(section(origin), "+84901234567", "BCH PCTT", 1),
-		"from a service": strings.Replace(section(origin), `from: "+84901234567"`,
+		"from a number": sms.Section(origin),
+		"from a name":   strings.Replace(sms.Section(origin), "+84901234567", "BCH PCTT", 1),
+		"from a service": strings.Replace(sms.Section(origin), `from: "+84901234567"`,
 			"messaging_service_sid: MG00112233445566778899aabbccddeeff", 1),
 	} {
-		s := openSender(t, text, deps(origin))
+		s := sms.OpenSender(t, text, sms.DepsAt(origin))
 		for _, left := range []time.Duration{500 * time.Millisecond, time.Hour, 100 * time.Hour} {
-			m := message(t, "")
+			m := sms.NewMessage(t, "")
 			m.Ref, m.Expires = "812.17.1 a/b?&=ữ", time.Now().Add(left)
 			if _, err := s.Send(t.Context(), m); err != nil {
 				t.Errorf("%s, %v left: %v\n%s", name, left, err, tail(log))
 			}
 		}
 	}
-	s := openSender(t, section(origin), deps(origin))
+	s := sms.OpenSender(t, sms.Section(origin), sms.DepsAt(origin))
 	if err := s.Check(t.Context()); err == nil || strings.Contains(err.Error(), "HTTP status") {
-		t.Errorf("fetching the account: %v, want only that the example is not ours", err)
+		t.Errorf("fetching the sms.Account: %v, want only that the example is not ours", err)
 	}
-	s.public = "no URL at all" // the control
-	if _, err := s.Send(t.Context(), message(t, "")); err == nil || !strings.Contains(err.Error(), "422") {
+	s.SetPublic("no URL at all") // the control
+	if _, err := s.Send(t.Context(), sms.NewMessage(t, "")); err == nil || !strings.Contains(err.Error(), "422") {
 		t.Errorf("a request that does not fit came to %v", err)
 	}
 }
@@ -205,10 +206,10 @@ func TestRequestsFitTwiliosDescription(t *testing.T) {
 // between it and the driver and answers 500 or 422 when it is not.
 func TestStandInFitsTwiliosDescription(t *testing.T) {
 	t.Parallel()
-	carrier, direct := serve(t, standin.Options{AccountSID: account, AuthToken: token}, nil)
+	carrier, direct := serve(t, standin.Options{AccountSID: sms.Account, AuthToken: sms.Token}, nil)
 	origin, log := prism(t, "proxy", description(t), direct)
-	s := openSender(t, section(origin), deps(origin))
-	ack, err := s.Send(t.Context(), message(t, ""))
+	s := sms.OpenSender(t, sms.Section(origin), sms.DepsAt(origin))
+	ack, err := s.Send(t.Context(), sms.NewMessage(t, ""))
 	if err != nil {
 		t.Fatalf("send: %v\n%s", err, tail(log))
 	}
@@ -218,7 +219,7 @@ func TestStandInFitsTwiliosDescription(t *testing.T) {
 	if carrier.Books().Len() != 1 {
 		t.Errorf("%d entries in the books", carrier.Books().Len())
 	}
-	base := "/2010-04-01/Accounts/" + account + "/Messages"
+	base := "/2010-04-01/Accounts/" + sms.Account + "/Messages"
 	for _, path := range []string{base + ".json", base + ".json?PageSize=5&To=" + url.QueryEscape("+84910000001"), base + "/" + ack.ProviderRef + ".json"} {
 		for _, v := range violations(t, origin+path) {
 			t.Errorf("%s: %s", path, v)
@@ -236,7 +237,7 @@ func violations(t *testing.T, target string) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	req.SetBasicAuth(account, token)
+	req.SetBasicAuth(sms.Account, sms.Token)
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
 		t.Fatal(err)

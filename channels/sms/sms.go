@@ -156,7 +156,7 @@ func settle(m *twilio.ApiV2010Message) (channels.Ack, error) {
 	switch outcome := outcomeOf(*m.Status); outcome {
 	case channels.Failed:
 		p := late(code)
-		return channels.Ack{}, &channels.Error{Fault: p.fault, RetryAfter: p.wait, Code: codeText(code)}
+		return channels.Ack{}, &channels.Error{Fault: p.Fault, RetryAfter: p.Wait, Code: codeText(code)}
 	default:
 		return channels.Ack{Outcome: outcome, ProviderRef: *m.Sid}, nil
 	}

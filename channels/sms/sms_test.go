@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -16,7 +15,6 @@ import (
 	"github.com/goccy/go-yaml"
 
 	"loa/channels"
-	"loa/channels/channelstest"
 )
 
 const (
@@ -95,49 +93,4 @@ func answer(status int, v any) http.HandlerFunc {
 
 func refusalOf(status, code int) http.HandlerFunc {
 	return answer(status, map[string]any{"code": code, "message": "no", "status": status, "more_info": ""})
-}
-
-func TestDriverConforms(t *testing.T) {
-	var table []channelstest.Case
-	for code, p := range policies {
-		status, wait := http.StatusBadRequest, p.wait
-		if p.fault == channels.FaultThrottled {
-			status = http.StatusTooManyRequests
-		}
-		table = append(table,
-			channelstest.Case{Name: fmt.Sprintf("code %d", code), Answer: refusalOf(status, code), Want: p.fault, Code: strconv.Itoa(code), RetryAfter: wait},
-			channelstest.Case{Name: fmt.Sprintf("failed at once %d", code), Want: p.fault, Code: strconv.Itoa(code), RetryAfter: wait,
-				Answer: answer(http.StatusCreated, map[string]any{"sid": sidText, "status": "failed", "error_code": code})})
-	}
-	table = append(table,
-		channelstest.Case{Name: "unknown code", Answer: refusalOf(400, 29999), Want: channels.FaultTransient, Code: "29999"},
-		channelstest.Case{Name: "400 without code", Answer: answer(400, "no"), Want: channels.FaultTransient},
-		channelstest.Case{Name: "401 without code", Answer: answer(401, "no"), Want: channels.FaultProvider},
-		channelstest.Case{Name: "403 of a proxy", Answer: answer(403, nil), Want: channels.FaultProvider},
-		channelstest.Case{Name: "404 of a proxy", Answer: answer(404, nil), Want: channels.FaultProvider},
-		channelstest.Case{Name: "408", Answer: answer(408, nil), Want: channels.FaultAmbiguous},
-		channelstest.Case{Name: "500 with a permanent code", Answer: refusalOf(500, 21211), Want: channels.FaultAmbiguous, Code: "21211"},
-		channelstest.Case{Name: "failed without code", Want: channels.FaultTransient,
-			Answer: answer(http.StatusCreated, map[string]any{"sid": sidText, "status": "failed"})},
-		channelstest.Case{Name: "no identifier", Want: channels.FaultAmbiguous,
-			Answer: answer(http.StatusCreated, map[string]any{"status": "queued"})},
-		channelstest.Case{Name: "somebody else's identifier", Want: channels.FaultAmbiguous,
-			Answer: answer(http.StatusCreated, map[string]any{"sid": "ORDER-17", "status": "queued"})},
-	)
-	channelstest.Verify(t, channelstest.Config{
-		Kind: channels.SMS,
-		Open: func(t testing.TB, p channelstest.Provider) channels.Sender {
-			return openSender(t, section(p.Origin, "timeout: "+p.Timeout.String()), p.Deps())
-		},
-		Message:     message,
-		Accept:      accepted,
-		Faults:      table,
-		ServerError: channels.FaultAmbiguous,
-		Redirect:    channels.FaultAmbiguous,
-		Secrets:     []string{token},
-		Private: func(m channels.Message) []string {
-			digits := strings.TrimPrefix(m.To.Reveal(), "+")
-			return []string{digits, strings.TrimPrefix(digits, "84")}
-		},
-	})
 }
