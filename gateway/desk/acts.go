@@ -66,7 +66,7 @@ func (d *Desk) stop(ctx context.Context, p Person, c *Case, in StopInput) (*Case
 	next.EndedAt = now
 	next.sign(p, alert.ActStop, now)
 	rec := d.record(now, p.ID, string(alert.ActStop), c.ID, map[string]any{"reason": clip(in.Reason)})
-	err = d.o.Store.Apply(ctx, Change{Case: next, From: from, Records: records(rec), Key: applyKey(alert.ActStop, c.ID, in.Key)})
+	err = d.o.Store.Apply(ctx, Change{Case: next, From: from, Records: records(rec), Key: applyKey(alert.ActStop, c.ID, p, in.Key)})
 	if errors.Is(err, ErrConflict) {
 		// Somebody else may have stopped it at the same moment.
 		if stopped, err := d.o.Store.Case(ctx, c.ID); err == nil && stopped.State == alert.Stopped {

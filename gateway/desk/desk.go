@@ -10,6 +10,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"loa/channels"
@@ -47,7 +48,10 @@ type Options struct {
 }
 
 // Desk is where people act on alerts. Safe for concurrent use.
-type Desk struct{ o Options }
+type Desk struct {
+	o       Options
+	sending sync.Mutex
+}
 
 // New makes a Desk.
 func New(o Options) *Desk { return &Desk{o: o} }
@@ -131,12 +135,12 @@ func (d *Desk) record(at time.Time, actor, act string, id alert.ID, detail map[s
 	return audit.Record{At: at, Actor: actor, Act: "alert." + act, Object: "alert/" + string(id), Detail: text}
 }
 
-// applyKey scopes a caller's idempotency key to one act on one alert.
-func applyKey(act alert.Act, id alert.ID, key string) string {
+// applyKey scopes a caller's idempotency key to one person's act on one alert.
+func applyKey(act alert.Act, id alert.ID, p Person, key string) string {
 	if key == "" {
 		return ""
 	}
-	return string(act) + "/" + string(id) + "/" + key
+	return string(act) + "/" + string(id) + "/" + p.ID + "/" + key
 }
 
 // newID makes the alert's name: with an idempotency key the same one each time

@@ -111,6 +111,10 @@ func (d *Desk) needsTwo(ctx context.Context, c *Case) (bool, error) {
 
 // send makes a submitted case approved.
 func (d *Desk) send(ctx context.Context, p Person, c *Case, key string) (*Case, error) {
+	// One at a time, so that of two that would replace the same alert the second
+	// sees the first.
+	d.sending.Lock()
+	defer d.sending.Unlock()
 	now := d.o.Now()
 	s := &c.Submission
 	if !now.Before(s.Revision.Expires()) {
@@ -119,18 +123,12 @@ func (d *Desk) send(ctx context.Context, p Person, c *Case, key string) (*Case, 
 	next := *c
 	next.State, next.ApprovedAt = alert.Approved, now
 	next.sign(p, alert.ActApprove, now)
-	change := Change{Case: next, From: c.State, Key: applyKey(alert.ActApprove, c.ID, key)}
+	change := Change{Case: next, From: c.State, Key: applyKey(alert.ActApprove, c.ID, p, key)}
 	change.Records = records(d.record(now, p.ID, string(alert.ActApprove), c.ID, map[string]any{"hash": c.Hash.String(), "cause": string(s.Cause)}))
 	if s.Replaces != nil && s.Cause != dispatch.Stopped {
-		old, err := d.o.Store.Case(ctx, s.Replaces.Alert)
-		if err != nil {
-			return nil, fmt.Errorf("desk: what the alert replaces: %w", err)
+		if err := d.supersede(ctx, p, &change, s.Replaces.Alert); err != nil {
+			return nil, err
 		}
-		if _, err := old.State.Move(alert.ActSupersede); err != nil {
-			return nil, fmt.Errorf("%w: %w", ErrConflict, err)
-		}
-		change.Supersede = []alert.ID{old.ID}
-		change.Records = append(change.Records, d.record(now, p.ID, string(alert.ActSupersede), old.ID, map[string]any{"by": string(c.ID)}))
 	}
 	var err error
 	if change.Requests, err = d.requests(ctx, &next); err != nil {
@@ -142,4 +140,22 @@ func (d *Desk) send(ctx context.Context, p Person, c *Case, key string) (*Case, 
 	d.ended(change.Supersede...)
 	d.woke()
 	return &next, nil
+}
+
+// supersede puts the end of the old alert into the change. One that has expired
+// meanwhile needs no end; one that another has replaced is a conflict.
+func (d *Desk) supersede(ctx context.Context, p Person, change *Change, id alert.ID) error {
+	old, err := d.o.Store.Case(ctx, id)
+	if err != nil {
+		return fmt.Errorf("desk: what the alert replaces: %w", err)
+	}
+	if old.State == alert.Ended {
+		return nil
+	}
+	if _, err := old.State.Move(alert.ActSupersede); err != nil {
+		return fmt.Errorf("%w: %w", ErrConflict, err)
+	}
+	change.Supersede = []alert.ID{id}
+	change.Records = append(change.Records, d.record(d.o.Now(), p.ID, string(alert.ActSupersede), id, map[string]any{"by": string(change.Case.ID)}))
+	return nil
 }

@@ -66,10 +66,10 @@ type SubmissionHash [32]byte
 // Change is one lawful act with everything that must become durable with it.
 // The ledger refuses it with ErrConflict if the stored state is not From; if
 // the stored hash is not Case.Hash, unless From is draft or returned, where the
-// text may still be edited; or if an alert in Supersede can no longer be
-// superseded (alert.ActSupersede). A change whose Key is already stored with
-// the same hash does nothing and is no error; with another hash it is
-// ErrConflict.
+// text may still be edited; or if an alert in Supersede has been superseded
+// already, by another one. An alert in Supersede that has ended stays as it
+// is. A change whose Key is already stored with the same hash does nothing and
+// is no error; with another hash it is ErrConflict.
 type Change struct {
 	Case      Case // as it is to be stored
 	From      alert.State
