@@ -2,6 +2,7 @@ package audience
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"loa/channels"
@@ -28,6 +29,9 @@ type Count struct {
 
 // ImportID names one staged import.
 type ImportID int64
+
+// ErrImporting is returned by Begin while another import is open.
+var ErrImporting = errors.New("audience: another import is open")
 
 // Store is what audience needs of the ledger; each method is one transaction.
 type Store interface {

@@ -1,0 +1,5 @@
+package ledger
+
+const victimEnv = "LOA_LEDGER_VICTIM"
+
+func victim() {}

@@ -1,0 +1,219 @@
+package ledger
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"loa/gateway/audience"
+)
+
+// cellKey is a cell of the counts.
+type cellKey struct {
+	kind              int64
+	commune, language string
+	imp               int64
+	roster            bool
+}
+
+// endpointRow is what is needed to change an endpoint.
+type endpointRow struct {
+	id      int64
+	cell    cellKey
+	retired bool
+	lookup  []byte
+	basis   string
+	text    string
+	at      int64
+}
+
+const endpointColumns = "id, kind, commune, language, import, roster, retired, lookup, basis, consent_text, consent_at"
+
+func (e *endpointRow) scan(scan func(...any) error) error {
+	var roster, retired int64
+	err := scan(&e.id, &e.cell.kind, &e.cell.commune, &e.cell.language, &e.cell.imp, &roster, &retired, &e.lookup, &e.basis, &e.text, &e.at)
+	e.cell.roster, e.retired = roster != 0, retired != 0
+	return err
+}
+
+func endpointByID(t tx, id int64) (*endpointRow, error) {
+	var e *endpointRow
+	err := t.each("SELECT "+endpointColumns+" FROM endpoint WHERE id = ?"+t.dialect().lock, []any{id}, func(scan func(...any) error) error {
+		e = &endpointRow{}
+		return e.scan(scan)
+	})
+	return e, err
+}
+
+// live lists the endpoints that are not retired and have one of the hashes,
+// staged ones too.
+func live(t tx, kind int64, es []audience.Sealed) (map[[16]byte]*endpointRow, error) {
+	known := make(map[[16]byte]*endpointRow)
+	lookups := make([][]byte, 0, len(es))
+	for i := range es {
+		if kindCodes[es[i].Kind] == kind {
+			lookups = append(lookups, es[i].Lookup[:])
+		}
+	}
+	d := t.dialect()
+	err := t.each("SELECT "+endpointColumns+" FROM endpoint WHERE kind = ? AND retired = 0 AND lookup"+d.inBlobs, []any{kind, d.blobs(lookups)},
+		func(scan func(...any) error) error {
+			e := &endpointRow{}
+			if err := e.scan(scan); err != nil {
+				return err
+			}
+			known[[16]byte(e.lookup)] = e
+			return nil
+		})
+	return known, err
+}
+
+// count moves the counts of a cell.
+func count(t tx, c cellKey, by int) error {
+	roster := 0
+	if c.roster {
+		roster = by
+	}
+	return tally(t, c, by, roster)
+}
+
+func tally(t tx, c cellKey, total, roster int) error {
+	_, err := t.exec(`INSERT INTO cell (kind, commune, language, import, total, roster) VALUES (?, ?, ?, ?, ?, ?)
+ ON CONFLICT (commune, kind, language, import) DO UPDATE SET total = cell.total + excluded.total, roster = cell.roster + excluded.roster`,
+		c.kind, c.commune, c.language, c.imp, int64(total), int64(roster))
+	return err
+}
+
+// tallies sums changes of counts before they are written.
+type tallies map[cellKey]int
+
+func (s tallies) write(t tx) error {
+	for c, n := range s {
+		if err := count(t, c, n); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// check refuses what could not be addressed.
+func check(es []audience.Sealed) error {
+	for i := range es {
+		e := &es[i]
+		switch {
+		case kindCodes[e.Kind] == 0:
+			return fmt.Errorf("ledger: endpoint %d: unknown channel kind %q", i, e.Kind)
+		case e.Commune == "":
+			return fmt.Errorf("ledger: endpoint %d: no commune", i)
+		case e.Language == "":
+			return fmt.Errorf("ledger: endpoint %d: no language", i)
+		case len(e.Cipher) == 0:
+			return fmt.Errorf("ledger: endpoint %d: no sealed address", i)
+		case e.Lookup == [16]byte{}:
+			return fmt.Errorf("ledger: endpoint %d: no lookup hash", i)
+		}
+	}
+	return nil
+}
+
+func cellOf(e *audience.Sealed, imp int64) cellKey {
+	return cellKey{kindCodes[e.Kind], string(e.Commune), e.Language, imp, e.Roster}
+}
+
+var insertColumns = []string{"kind", "commune", "language", "id", "import", "retired", "roster", "cipher", "lookup", "basis", "consent_text", "consent_at", "why"}
+
+func insertRow(e *audience.Sealed, id, imp int64) []any {
+	return []any{kindCodes[e.Kind], string(e.Commune), e.Language, id, imp, int64(0), flag(e.Roster), e.Cipher, bytes.Clone(e.Lookup[:]),
+		string(e.Basis), e.ConsentText, ns(e.ConsentAt), ""}
+}
+
+// Add stores endpoints at once visible.
+func (l audienceStore) Add(ctx context.Context, _ time.Time, es []audience.Sealed) ([]int64, error) {
+	if err := check(es); err != nil || len(es) == 0 {
+		return nil, err
+	}
+	ids := make([]int64, len(es))
+	err := l.db.write(ctx, acts, func(t tx) error {
+		// Taken first: whoever writes endpoints holds this row.
+		next, err := take(t, "endpoint", len(es))
+		if err != nil {
+			return err
+		}
+		for i := range es {
+			next++
+			if ids[i], err = add(t, &es[i], next); err != nil {
+				return err
+			}
+		}
+		_, err = t.exec("UPDATE sequence SET value = ? WHERE name = 'visible'", next)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("ledger: add: %w", err)
+	}
+	return ids, nil
+}
+
+// add stores one endpoint under the id, unless it is there already. One that
+// an import has staged and not shown is not there: it is taken out of the
+// import, which will find it known.
+func add(t tx, e *audience.Sealed, id int64) (int64, error) {
+	known, err := live(t, kindCodes[e.Kind], []audience.Sealed{*e})
+	if err != nil {
+		return 0, err
+	}
+	old := known[e.Lookup]
+	if old != nil {
+		var shown int64
+		if _, err := one(t, "SELECT COUNT(*) FROM import WHERE id = ? AND seq IS NULL", []any{old.cell.imp}, &shown); err != nil {
+			return 0, err
+		}
+		if shown == 0 {
+			return old.id, move(t, old, cellOf(e, old.cell.imp), string(e.Basis), e.ConsentText, ns(e.ConsentAt), e.Cipher)
+		}
+		if err := unstage(t, old); err != nil {
+			return 0, err
+		}
+	}
+	if err := t.insert("endpoint", insertColumns, [][]any{insertRow(e, id, 0)}); err != nil {
+		return 0, err
+	}
+	return id, count(t, cellOf(e, 0), 1)
+}
+
+// move gives an endpoint a new cell and basis; its id stays. A nil cipher
+// stays as well.
+func move(t tx, e *endpointRow, to cellKey, basis, text string, at int64, cipher []byte) error {
+	set, args := "", []any{to.commune, to.language, flag(to.roster), basis, text, at}
+	if cipher != nil {
+		set = ", cipher = ?"
+		args = append(args, cipher)
+	}
+	n, err := t.exec("UPDATE endpoint SET commune = ?, language = ?, roster = ?, basis = ?, consent_text = ?, consent_at = ?"+set+" WHERE id = ?", append(args, e.id)...)
+	if err != nil {
+		return err
+	}
+	if n != 1 {
+		return errors.New("an endpoint went away while it was moved")
+	}
+	if to == e.cell {
+		return nil
+	}
+	if err := count(t, e.cell, -1); err != nil {
+		return err
+	}
+	return count(t, to, 1)
+}
+
+// unstage deletes a row of an import that is not visible.
+func unstage(t tx, e *endpointRow) error {
+	if _, err := t.exec("DELETE FROM endpoint WHERE id = ?", e.id); err != nil {
+		return err
+	}
+	if _, err := t.exec("UPDATE import SET added = added - 1, known = known + 1 WHERE id = ?", e.cell.imp); err != nil {
+		return err
+	}
+	return count(t, e.cell, -1)
+}

@@ -1,0 +1,103 @@
+package ledger
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"loa/gateway/account"
+	"loa/gateway/audience"
+	"loa/gateway/coverage"
+	"loa/gateway/delivery"
+	"loa/gateway/desk"
+	"loa/gateway/dispatch"
+)
+
+// Options says how a ledger is opened. The zero value is good.
+type Options struct {
+	// Now is the process clock. SQLite judges leases by it, PostgreSQL by the
+	// database's own. Nil: time.Now.
+	Now func() time.Time
+	// Log takes what goes wrong in the background. Nil: nothing is logged.
+	Log *slog.Logger
+	// Readers is how many connections read beside the writer (SQLite) or how
+	// many there are at all (PostgreSQL). 0: 4, and 16.
+	Readers int
+
+	maxPages int // of SQLite; tests fill the disk with it
+}
+
+// Ledger is an open ledger. Its methods hand out one set of methods per room;
+// all are safe for concurrent use.
+type Ledger struct {
+	db  base
+	now func() time.Time
+	log *slog.Logger
+
+	ctx    context.Context // ends with Close
+	cancel context.CancelFunc
+	work   sync.WaitGroup
+}
+
+// OpenSQLite opens the ledger in a file and creates it if it is not there.
+// Only one process may have it open; leases of an earlier one are void, and an
+// import that it left open is given up.
+func OpenSQLite(ctx context.Context, path string, opt Options) (*Ledger, error) {
+	opt = opt.defaults()
+	db, err := openLite(ctx, path, opt)
+	if err != nil {
+		return nil, err
+	}
+	return start(ctx, db, opt, true)
+}
+
+func start(ctx context.Context, db base, opt Options, alone bool) (*Ledger, error) {
+	if opt.Log == nil {
+		opt.Log = slog.New(slog.DiscardHandler)
+	}
+	l := &Ledger{db: db, now: opt.Now, log: opt.Log}
+	l.ctx, l.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	if err := l.resume(ctx, alone); err != nil {
+		l.cancel()
+		_ = db.close()
+		return nil, fmt.Errorf("ledger: resume: %w", err)
+	}
+	return l, nil
+}
+
+// Close waits for what is being committed. Whoever still waits gets ErrClosed.
+func (l *Ledger) Close() error {
+	l.cancel()
+	l.work.Wait()
+	return l.db.close()
+}
+
+// room gives each set of methods the ledger.
+type (
+	deliveryStore  struct{ *Ledger }
+	dispatchStore  struct{ *Ledger }
+	audienceStore  struct{ *Ledger }
+	deskStore      struct{ *Ledger }
+	accountStore   struct{ *Ledger }
+	coverageSource struct{ *Ledger }
+)
+
+// Delivery is the ledger as delivery sees it.
+func (l *Ledger) Delivery() delivery.Store { return deliveryStore{l} }
+
+// Dispatch is the ledger as dispatch sees it.
+func (l *Ledger) Dispatch() dispatch.Store { return dispatchStore{l} }
+
+// Audience is the ledger as audience sees it.
+func (l *Ledger) Audience() audience.Store { return audienceStore{l} }
+
+// Desk is the ledger as the desk sees it.
+func (l *Ledger) Desk() desk.Store { return deskStore{l} }
+
+// Account is the ledger as account sees it.
+func (l *Ledger) Account() account.Store { return accountStore{l} }
+
+// Coverage is the ledger as coverage sees it.
+func (l *Ledger) Coverage() coverage.Source { return coverageSource{l} }

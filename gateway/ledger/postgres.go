@@ -1,0 +1,148 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/jackc/pgx/v5/stdlib"
+)
+
+// OpenPostgres opens the ledger in a PostgreSQL database that several nodes
+// share. Leases are judged by the database's clock and row locks keep two nodes
+// from taking the same batch.
+func OpenPostgres(ctx context.Context, dsn string, opt Options) (*Ledger, error) {
+	if opt.Readers <= 0 {
+		opt.Readers = 16
+	}
+	opt = opt.defaults()
+	cfg, err := pgxpool.ParseConfig(dsn)
+	if err != nil {
+		// The error of the parser may hold parts of the password.
+		return nil, errors.New("ledger: the connection string of PostgreSQL cannot be read")
+	}
+	cfg.MaxConns = int32(min(opt.Readers, 1000)) //nolint:gosec // at most 1000
+	cfg.ConnConfig.RuntimeParams["synchronous_commit"] = "on"
+	cfg.ConnConfig.RuntimeParams["timezone"] = "UTC"
+	cfg.ConnConfig.RuntimeParams["application_name"] = "loa"
+	pool, err := pgxpool.NewWithConfig(ctx, cfg)
+	if err != nil {
+		return nil, fmt.Errorf("ledger: postgresql: %w", err)
+	}
+	db := stdlib.OpenDBFromPool(pool)
+	err = migrate(ctx, db, "postgres")
+	if err = errors.Join(err, db.Close()); err != nil {
+		pool.Close()
+		return nil, fmt.Errorf("ledger: postgresql: %w", err)
+	}
+	return start(ctx, &pg{pool: pool}, opt, false)
+}
+
+// pg is a PostgreSQL database.
+type pg struct {
+	pool    *pgxpool.Pool
+	queries sync.Map // statement with "?" to statement with "$n"
+}
+
+// retries is how often a transaction is begun anew that PostgreSQL gave up
+// because of another (deadlock, serialization).
+const retries = 5
+
+func (d *pg) write(ctx context.Context, _ lane, do func(tx) error) error {
+	for n := 1; ; n++ {
+		err := d.run(ctx, pgx.TxOptions{}, do)
+		var e *pgconn.PgError
+		if n == retries || !errors.As(err, &e) || (e.Code != "40P01" && e.Code != "40001") {
+			return err
+		}
+	}
+}
+
+func (d *pg) read(ctx context.Context, do func(tx) error) error {
+	return d.run(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, do)
+}
+
+func (d *pg) run(ctx context.Context, opt pgx.TxOptions, do func(tx) error) error {
+	return pgx.BeginTxFunc(ctx, d.pool, opt, func(x pgx.Tx) error {
+		return do(&pgTx{ctx: ctx, x: x, d: d})
+	})
+}
+
+// scrub leaves old row versions to VACUUM, which PostgreSQL runs by itself.
+func (d *pg) scrub(context.Context) error { return nil }
+
+func (d *pg) close() error {
+	d.pool.Close()
+	return nil
+}
+
+// numbered is the statement with "$n" for each "?".
+func (d *pg) numbered(query string) string {
+	if q, ok := d.queries.Load(query); ok {
+		return q.(string)
+	}
+	var b strings.Builder
+	for i, part := range strings.Split(query, "?") {
+		if i > 0 {
+			b.WriteString("$" + strconv.Itoa(i))
+		}
+		b.WriteString(part)
+	}
+	d.queries.Store(query, b.String())
+	return b.String()
+}
+
+var pgDialect = dialect{
+	lock: " FOR UPDATE", skip: " SKIP LOCKED", share: " FOR SHARE",
+	inInts: " = ANY(?::bigint[])", inStrs: " = ANY(?::text[])", inBlobs: " = ANY(?::bytea[])",
+	ints:  func(v []int64) any { return v },
+	strs:  func(v []string) any { return v },
+	blobs: func(v [][]byte) any { return v },
+}
+
+// pgTx is one transaction.
+type pgTx struct {
+	ctx context.Context
+	x   pgx.Tx
+	d   *pg
+}
+
+func (t *pgTx) exec(query string, args ...any) (int64, error) {
+	tag, err := t.x.Exec(t.ctx, t.d.numbered(query), args...)
+	return tag.RowsAffected(), err
+}
+
+func (t *pgTx) each(query string, args []any, row func(scan func(...any) error) error) error {
+	rows, err := t.x.Query(t.ctx, t.d.numbered(query), args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := row(rows.Scan); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+func (t *pgTx) insert(table string, columns []string, rows [][]any) error {
+	_, err := t.x.CopyFrom(t.ctx, pgx.Identifier{table}, columns, pgx.CopyFromRows(rows))
+	return err
+}
+
+func (t *pgTx) clock() (n int64, err error) {
+	_, err = one(t, "SELECT (EXTRACT(EPOCH FROM clock_timestamp()) * 1000000000)::bigint", nil, &n)
+	return n, err
+}
+
+// boot is the same for all nodes: they share the database's clock.
+func (t *pgTx) boot() string     { return "postgresql" }
+func (t *pgTx) dialect() dialect { return pgDialect }
+func (t *pgTx) leased() *leases  { return nil }

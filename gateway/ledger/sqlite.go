@@ -1,0 +1,243 @@
+package ledger
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	_ "modernc.org/sqlite" // registers the driver "sqlite"
+)
+
+// lite is an SQLite database: one connection that writes, some that read.
+type lite struct {
+	wdb, rdb *sql.DB
+	conn     *sql.Conn
+	w        *writer
+	now      func() int64
+	life     string
+
+	mu    sync.RWMutex
+	stmts map[string]*sql.Stmt // of the read pool
+}
+
+// dsn names the file and what every connection sets first.
+func dsn(path string, pragmas ...string) string {
+	q := url.Values{"_pragma": pragmas}
+	return (&url.URL{Scheme: "file", Opaque: filepath.ToSlash(path), RawQuery: q.Encode()}).String()
+}
+
+// openLite opens the file, creates it if it is not there, and brings it to the
+// newest schema.
+func openLite(ctx context.Context, path string, opt Options) (*lite, error) {
+	if strings.ContainsAny(path, "?#%") {
+		return nil, fmt.Errorf("ledger: path %q: '?', '#' and '%%' are not allowed", path)
+	}
+	common := []string{"busy_timeout(5000)", "foreign_keys(1)", "temp_store(memory)", "cache_size(-32768)"}
+	write := append([]string{"journal_mode(wal)", "synchronous(full)", "secure_delete(1)", "journal_size_limit(67108864)"}, common...)
+	if opt.maxPages > 0 {
+		write = append(write, fmt.Sprintf("max_page_count(%d)", opt.maxPages))
+	}
+	wdb, err := sql.Open("sqlite", dsn(path, write...))
+	if err != nil {
+		return nil, fmt.Errorf("ledger: %s: %w", path, err)
+	}
+	wdb.SetMaxOpenConns(1)
+	if err := migrate(ctx, wdb, "sqlite"); err != nil {
+		return nil, errors.Join(fmt.Errorf("ledger: %s: %w", path, err), wdb.Close())
+	}
+	conn, err := wdb.Conn(ctx)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("ledger: %s: %w", path, err), wdb.Close())
+	}
+	rdb, err := sql.Open("sqlite", dsn(path, append(common, "query_only(1)")...))
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("ledger: %s: %w", path, err), conn.Close(), wdb.Close())
+	}
+	rdb.SetMaxOpenConns(opt.Readers)
+	rdb.SetMaxIdleConns(opt.Readers)
+
+	var life [8]byte
+	_, _ = rand.Read(life[:])
+	start := opt.Now()
+	d := &lite{wdb: wdb, rdb: rdb, conn: conn, life: hex.EncodeToString(life[:]), stmts: make(map[string]*sql.Stmt)}
+	// Differences of the injected clock are monotonic where it is.
+	d.now = func() int64 { return start.UnixNano() + int64(opt.Now().Sub(start)) }
+	own := make(map[string]*sql.Stmt)
+	d.w = newWriter(&liteTx{
+		ctx:  context.Background(),
+		now:  d.now,
+		life: d.life, known: newLeases(),
+		prepare: func(q string) (*sql.Stmt, error) {
+			if s, ok := own[q]; ok {
+				return s, nil
+			}
+			s, err := conn.PrepareContext(context.Background(), q)
+			if err == nil {
+				own[q] = s
+			}
+			return s, err
+		},
+	})
+	return d, nil
+}
+
+func (d *lite) write(ctx context.Context, l lane, do func(tx) error) error {
+	return d.w.submit(ctx, l, do)
+}
+
+// read runs do in a read transaction: WAL gives it one state of the database.
+func (d *lite) read(ctx context.Context, do func(tx) error) error {
+	x, err := d.rdb.BeginTx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("ledger: read: %w", err)
+	}
+	err = do(&liteTx{ctx: ctx, now: d.now, life: d.life, prepare: func(q string) (*sql.Stmt, error) {
+		s, err := d.stmt(q)
+		if err != nil {
+			return nil, err
+		}
+		return x.StmtContext(ctx, s), nil
+	}})
+	if e := x.Rollback(); err == nil && e != nil {
+		err = fmt.Errorf("ledger: read: %w", e)
+	}
+	return err
+}
+
+func (d *lite) stmt(q string) (*sql.Stmt, error) {
+	d.mu.RLock()
+	s := d.stmts[q]
+	d.mu.RUnlock()
+	if s != nil {
+		return s, nil
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if s := d.stmts[q]; s != nil {
+		return s, nil
+	}
+	s, err := d.rdb.PrepareContext(context.Background(), q)
+	if err != nil {
+		return nil, fmt.Errorf("ledger: prepare: %w", err)
+	}
+	d.stmts[q] = s
+	return s, nil
+}
+
+// close waits for the group that is being committed; what still waits gets
+// ErrClosed.
+func (d *lite) close() error {
+	d.w.close()
+	// The last connection to close folds the WAL into the file.
+	return errors.Join(d.rdb.Close(), d.conn.Close(), d.wdb.Close())
+}
+
+var liteDialect = dialect{
+	inInts:  " IN (SELECT value FROM json_each(?))",
+	inStrs:  " IN (SELECT value FROM json_each(?))",
+	inBlobs: " IN (SELECT unhex(value) FROM json_each(?))",
+	ints:    func(v []int64) any { return jsonText(v) },
+	strs:    func(v []string) any { return jsonText(v) },
+	blobs: func(v [][]byte) any {
+		hexes := make([]string, len(v))
+		for i, b := range v {
+			hexes[i] = hex.EncodeToString(b)
+		}
+		return jsonText(hexes)
+	},
+}
+
+func jsonText(v any) string {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic(err) // numbers and strings always marshal
+	}
+	return string(b)
+}
+
+// liteTx runs statements on one connection; the writer has one for ever, a
+// reader for one transaction.
+type liteTx struct {
+	ctx     context.Context
+	prepare func(query string) (*sql.Stmt, error)
+	now     func() int64
+	life    string
+	known   *leases
+}
+
+func (t *liteTx) exec(query string, args ...any) (int64, error) {
+	s, err := t.prepare(query)
+	if err != nil {
+		return 0, err
+	}
+	r, err := s.ExecContext(t.ctx, args...)
+	if err != nil {
+		return 0, err
+	}
+	return r.RowsAffected()
+}
+
+func (t *liteTx) each(query string, args []any, row func(scan func(...any) error) error) error {
+	s, err := t.prepare(query)
+	if err != nil {
+		return err
+	}
+	rows, err := s.QueryContext(t.ctx, args...)
+	if err != nil {
+		return err
+	}
+	for rows.Next() {
+		if err := row(rows.Scan); err != nil {
+			return errors.Join(err, rows.Close())
+		}
+	}
+	return errors.Join(rows.Err(), rows.Close())
+}
+
+func (t *liteTx) insert(table string, columns []string, rows [][]any) error {
+	q := "INSERT INTO " + table + " (" + strings.Join(columns, ", ") + ") VALUES (?" + strings.Repeat(", ?", len(columns)-1) + ")"
+	for _, r := range rows {
+		if _, err := t.exec(q, r...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *liteTx) clock() (int64, error) { return t.now(), nil }
+func (t *liteTx) boot() string          { return t.life }
+func (t *liteTx) dialect() dialect      { return liteDialect }
+func (t *liteTx) leased() *leases       { return t.known }
+
+// defaults fills what the caller left out.
+func (o Options) defaults() Options {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Readers <= 0 {
+		o.Readers = 4
+	}
+	return o
+}
+
+// scrub folds the WAL into the file and empties it, so that no older copy of a
+// page stays. Deleted rows are overwritten by secure_delete.
+func (d *lite) scrub(ctx context.Context) error {
+	var busy, frames, moved int
+	if err := d.rdb.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &frames, &moved); err != nil {
+		return err
+	}
+	if busy != 0 {
+		return errors.New("readers are in the way")
+	}
+	return nil
+}

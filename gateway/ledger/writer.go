@@ -1,0 +1,215 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// How much one group commit takes: enough to share a sync among all who wait,
+// little enough that the next act never waits long.
+const (
+	groupActs = 256
+	groupFor  = 4 * time.Millisecond // bulk rows are added to a group no longer than this
+)
+
+// ErrClosed is returned after Close.
+var ErrClosed = errors.New("ledger: closed")
+
+// deed is one waiting transaction.
+type deed struct {
+	do    func(tx) error
+	state atomic.Int32 // 0 waiting, 1 taken, 2 withdrawn
+	err   error
+	done  chan struct{}
+}
+
+func (d *deed) finish(err error) {
+	d.err = err
+	close(d.done)
+}
+
+// writer is the one goroutine that writes to SQLite. What waits is committed
+// together: each deed in a savepoint of its own, so that one that fails does
+// not undo the others, and nobody hears of success before the commit is
+// durable.
+type writer struct {
+	t       *liteTx
+	urgent  chan *deed
+	slow    chan *deed
+	stop    chan struct{}
+	stopped chan struct{}
+	once    sync.Once
+}
+
+func newWriter(t *liteTx) *writer {
+	w := &writer{t: t, urgent: make(chan *deed, groupActs), slow: make(chan *deed), stop: make(chan struct{}), stopped: make(chan struct{})}
+	go w.run()
+	return w
+}
+
+// submit waits until the deed is durable or has failed. A deed that is not
+// begun when the context ends is withdrawn; one that is begun is waited for,
+// so that an error always means that nothing was done.
+func (w *writer) submit(ctx context.Context, l lane, do func(tx) error) error {
+	d := &deed{do: do, done: make(chan struct{})}
+	queue := w.urgent
+	if l == bulk {
+		queue = w.slow
+	}
+	select {
+	case queue <- d:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-w.stop:
+		return ErrClosed
+	}
+	select {
+	case <-d.done:
+		return d.err
+	case <-ctx.Done():
+		if d.state.CompareAndSwap(0, 2) {
+			return context.Cause(ctx)
+		}
+	case <-w.stopped:
+		if d.state.CompareAndSwap(0, 2) {
+			return ErrClosed
+		}
+	}
+	<-d.done
+	return d.err
+}
+
+func (w *writer) close() {
+	w.once.Do(func() { close(w.stop) })
+	<-w.stopped
+}
+
+func (w *writer) run() {
+	defer close(w.stopped)
+	for {
+		var first *deed
+		select {
+		case first = <-w.urgent:
+		default:
+			select {
+			case first = <-w.urgent:
+			case first = <-w.slow:
+			case <-w.stop:
+				return
+			}
+		}
+		w.group(first)
+	}
+}
+
+// group commits first and what else waits: all acts, and bulk deeds while time
+// is left.
+func (w *writer) group(first *deed) {
+	began := time.Now()
+	var good []*deed
+	err := w.begin()
+	for d, n := first, 0; d != nil; d = w.next(began, n) {
+		n++
+		if !d.state.CompareAndSwap(0, 1) {
+			continue
+		}
+		if err != nil {
+			d.finish(err)
+			continue
+		}
+		var own error
+		own, err = w.perform(d)
+		switch {
+		case err != nil:
+			d.finish(err)
+		case own != nil:
+			d.finish(own)
+		default:
+			good = append(good, d)
+		}
+	}
+	if err == nil && len(good) == 0 {
+		w.rollback()
+		return
+	}
+	if err == nil {
+		err = w.commit()
+	} else {
+		w.rollback()
+	}
+	for _, d := range good {
+		d.finish(err)
+	}
+}
+
+// next is the deed that joins the group, nil if it is closed.
+func (w *writer) next(began time.Time, taken int) *deed {
+	if taken >= groupActs {
+		return nil
+	}
+	select {
+	case d := <-w.urgent:
+		return d
+	default:
+	}
+	if time.Since(began) >= groupFor {
+		return nil
+	}
+	select {
+	case d := <-w.slow:
+		return d
+	default:
+		return nil
+	}
+}
+
+func (w *writer) begin() error {
+	w.t.known.begin()
+	if _, err := w.t.exec("BEGIN IMMEDIATE"); err != nil {
+		return fmt.Errorf("ledger: begin: %w", err)
+	}
+	return nil
+}
+
+// perform runs one deed. own is the deed's failure, whole that of the group.
+func (w *writer) perform(d *deed) (own, whole error) {
+	if _, err := w.t.exec("SAVEPOINT deed"); err != nil {
+		return nil, fmt.Errorf("ledger: savepoint: %w", err)
+	}
+	mark := w.t.known.mark()
+	own = d.do(w.t)
+	if own == nil {
+		if _, err := w.t.exec("RELEASE deed"); err != nil {
+			return nil, fmt.Errorf("ledger: release: %w", err)
+		}
+		return nil, nil
+	}
+	w.t.known.forget(mark)
+	if _, err := w.t.exec("ROLLBACK TO deed"); err != nil {
+		// SQLite has undone the whole transaction by itself (disk full, I/O
+		// error): those before this deed fail with it.
+		return nil, errors.Join(own, err)
+	}
+	if _, err := w.t.exec("RELEASE deed"); err != nil {
+		return nil, errors.Join(own, err)
+	}
+	return own, nil
+}
+
+func (w *writer) commit() error {
+	if _, err := w.t.exec("COMMIT"); err != nil {
+		w.rollback()
+		return fmt.Errorf("ledger: commit: %w", err)
+	}
+	return nil
+}
+
+// rollback undoes the group. SQLite may have done so already.
+func (w *writer) rollback() {
+	w.t.known.forget(0)
+	_, _ = w.t.exec("ROLLBACK")
+}
