@@ -60,7 +60,8 @@ type Gateway struct {
 	queue      *queue.Queue // nil: none by choice
 	dispatcher *dispatch.Dispatcher
 	drivers    []opened
-	live       *liveList
+	live       liveList
+	collide    map[area.Code]bool // communes whose unmarked name is ambiguous
 	closers    []closer
 	started    chan struct{}
 }
@@ -87,6 +88,7 @@ func New(ctx context.Context, opt Options) (*Gateway, error) {
 	if g.log == nil {
 		g.log = slog.New(slog.DiscardHandler)
 	}
+	g.live.g = g
 	steps := []struct {
 		name string
 		open func(context.Context) error

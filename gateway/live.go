@@ -2,17 +2,22 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
 	"loa/channels"
 	"loa/gateway/alert"
 	"loa/gateway/area"
+	"loa/gateway/render"
 )
 
 // liveList answers a listener that (re)connects: every alert in force in its
 // communes, as the app shows it.
-type liveList struct{ g *Gateway }
+type liveList struct {
+	g        *Gateway
+	renderer *render.Renderer
+}
 
 const maxLive = 200
 
@@ -32,18 +37,48 @@ func (l *liveList) snapshot(ctx context.Context, areas []string) ([]channels.Mes
 			if _, found := slices.BinarySearch(targets, area.Code(a)); !found {
 				continue
 			}
-			m, err := l.message(rev, area.Code(a), "vi")
-			if err != nil {
-				return nil, err
+			for _, language := range languages(rev) {
+				m, err := l.message(rev, area.Code(a), language)
+				if errors.Is(err, render.ErrNoInfo) {
+					continue
+				}
+				if err != nil {
+					// The others must still be shown.
+					l.g.log.ErrorContext(ctx, "an alert in force cannot be shown", "alert", string(rev.Alert), "err", err)
+					continue
+				}
+				messages = append(messages, m)
 			}
-			messages = append(messages, m)
 		}
 	}
 	return messages, nil
 }
 
+// languages lists the languages of a revision, Vietnamese first.
+func languages(rev *alert.Revision) []string {
+	var all []string
+	for i := range rev.Infos {
+		if lang := rev.Infos[i].Lang(); !slices.Contains(all, lang) {
+			all = append(all, lang)
+		}
+	}
+	slices.SortStableFunc(all, func(a, b string) int {
+		switch {
+		case a == b:
+			return 0
+		case a == "vi":
+			return -1
+		case b == "vi":
+			return 1
+		default:
+			return 0
+		}
+	})
+	return all
+}
+
 func (l *liveList) message(rev *alert.Revision, commune area.Code, language string) (channels.Message, error) {
-	out, err := l.g.Renderer.Render(rev, l.g.place(commune), channels.App, language)
+	out, err := l.renderer.Render(rev, l.g.place(commune), channels.App, language)
 	if err != nil {
 		return channels.Message{}, fmt.Errorf("live list: alert %s: %w", rev.Alert, err)
 	}

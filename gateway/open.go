@@ -2,10 +2,14 @@ package gateway
 
 import (
 	"context"
+	"crypto/rand"
+	"crypto/tls"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"loa/channels"
 	"loa/gateway/account"
@@ -26,7 +30,7 @@ func (g *Gateway) openAreas(context.Context) error {
 	if err != nil {
 		return err
 	}
-	g.Areas = dir
+	g.Areas, g.collide = dir, dir.Collisions()
 	path := g.cfg.Boundaries
 	if path == "" {
 		path = BoundariesPath(g.cfg.Data)
@@ -60,7 +64,7 @@ func (g *Gateway) openRenderer(context.Context) error {
 		return err
 	}
 	a := g.cfg.Agency
-	r, err := render.New(g.opt.Templates, render.Options{
+	opt := render.Options{
 		Parts:      g.opt.Parts,
 		Now:        g.now,
 		Agency:     render.Agency{Short: a.Short, ShortUnmarked: a.Plain, ShortEN: a.ShortEN, Long: a.Name, LongEN: a.NameEN},
@@ -68,8 +72,15 @@ func (g *Gateway) openRenderer(context.Context) error {
 		MaxParts:   c.MaxParts,
 		Senders:    c.Senders,
 		Registered: c.Registered,
-	})
-	g.Renderer = r
+	}
+	var err error
+	if g.Renderer, err = render.New(g.opt.Templates, opt); err != nil {
+		return err
+	}
+	// What is in force is shown as it was signed, deadlines that have passed
+	// meanwhile included.
+	opt.Now = func() time.Time { return time.Time{} }
+	g.live.renderer, err = render.New(g.opt.Templates, opt)
 	return err
 }
 
@@ -102,10 +113,7 @@ func (g *Gateway) openQueue(ctx context.Context) error {
 		g.queue = q
 		g.onClose("embedded queue", server.Close)
 	default:
-		q, err := queue.Open(ctx, queue.Options{
-			Addr: r.Addr, Master: r.Sentinel.Master, Sentinels: r.Sentinel.Addrs, SentinelPassword: r.Sentinel.Password,
-			Username: r.Username, Password: r.Password, DB: r.DB, TLS: r.TLS, Log: g.log,
-		})
+		q, err := queue.Open(ctx, queueOptions(r, g.log))
 		if err != nil {
 			return err
 		}
@@ -113,6 +121,20 @@ func (g *Gateway) openQueue(ctx context.Context) error {
 	}
 	g.onClose("queue", g.queue.Close)
 	return nil
+}
+
+func queueOptions(r config.Redis, log *slog.Logger) queue.Options {
+	o := queue.Options{
+		Addrs: r.Sentinel.Addrs, Master: r.Sentinel.Master, SentinelPassword: r.Sentinel.Password,
+		Username: r.Username, Password: r.Password, DB: r.DB, Log: log,
+	}
+	if r.Addr != "" {
+		o.Addrs = []string{r.Addr}
+	}
+	if r.TLS {
+		o.TLS = &tls.Config{MinVersion: tls.VersionTLS12}
+	}
+	return o
 }
 
 func (g *Gateway) openDelivery(context.Context) error {
@@ -152,7 +174,6 @@ func nodeName() string {
 }
 
 func (g *Gateway) openChannels(context.Context) error {
-	g.live = &liveList{g: g}
 	lanes := map[channels.Kind]*delivery.Lane{}
 	for i, c := range g.cfg.Channels {
 		where := fmt.Sprintf("channels[%d]: driver %q", i, c.Driver)
@@ -237,7 +258,10 @@ func (g *Gateway) openDesk(context.Context) error {
 			kinds = append(kinds, o.kind)
 		}
 	}
-	g.Account = account.New(g.ledger.Account(), g.now)
+	g.Account = &account.Account{Store: g.ledger.Account(), Now: g.now, Rand: rand.Reader, Valid: func(c area.Code) error {
+		_, err := g.Areas.Expand([]area.Code{c})
+		return err
+	}}
 	g.dispatcher = dispatch.New(dispatch.Options{
 		Store: g.ledger.Dispatch(), Audience: g.Audience, Kinds: kinds, Now: g.now, Log: g.log, Metrics: g.Metrics,
 		Render: func(rev *alert.Revision, commune area.Code, kind channels.Kind, language string) ([]byte, error) {
@@ -246,15 +270,18 @@ func (g *Gateway) openDesk(context.Context) error {
 		},
 		Announce: g.Engine.Hint,
 	})
-	g.Desk = desk.New(desk.Options{})
+	g.Desk = desk.New(desk.Options{
+		Store: g.ledger.Desk(), Authority: g.Account, Expand: g.Areas.Expand,
+		HeadCount: g.Audience.HeadCount, Snapshot: g.Audience.Snapshot,
+		Kinds: kinds, Sender: g.cfg.Agency.Sender,
+		Complete: g.complete, Check: g.checkTexts,
+		Wake: g.dispatcher.Wake,
+		Ended: func(ids ...alert.ID) {
+			for _, id := range ids {
+				g.Engine.StopAlert(id)
+			}
+		},
+		Now: g.now, Rand: rand.Reader,
+	})
 	return nil
-}
-
-// place is a commune as texts name it.
-func (g *Gateway) place(code area.Code) render.Place {
-	u, ok := g.Areas.Unit(code)
-	if !ok {
-		return render.Place{Code: string(code)}
-	}
-	return render.Place{Code: string(u.Code), Kind: string(u.Kind), Name: u.Name, NameEN: u.NameEN, Collides: g.Areas.Collides(u.Code)}
 }

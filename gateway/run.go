@@ -82,7 +82,7 @@ func (g *Gateway) expire(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
-			if err := g.Desk.Expire(ctx); err != nil && ctx.Err() == nil {
+			if _, err := g.Desk.Expire(ctx); err != nil && ctx.Err() == nil {
 				g.log.ErrorContext(ctx, "expired alerts cannot be ended", "err", err)
 			}
 		}

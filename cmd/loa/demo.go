@@ -30,7 +30,7 @@ Afterwards it compares the ledger with what the stand-ins took. Nothing is kept.
 				return err
 			}
 			o.Out, o.Terminal = cmd.OutOrStdout(), isTerminal(cmd.OutOrStdout())
-			o.Templates, o.Facts, o.World = templates.FS, configs.FS, world
+			o.Templates, o.Facts, o.World = templates.FS, configs.Areas, world
 			if verbose {
 				o.Log = slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil))
 			}

@@ -54,6 +54,6 @@ with nothing to set up and nobody to reach. "loa serve" runs a gateway.`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(newVersionCommand())
+	root.AddCommand(newDemoCommand(), newStandinCommand(), newVersionCommand())
 	return root
 }

@@ -6,7 +6,8 @@ import (
 	"errors"
 	"net"
 	"net/http"
-	"sync"
+	"strconv"
+	"strings"
 	"time"
 
 	"loa/channels"
@@ -44,9 +45,9 @@ type stage struct {
 	crowd      *crowd.Crowd
 	seed       uint64
 
-	mu      sync.Mutex
 	browser map[int]channels.Address // by the push service's number
 	install []channels.Address
+	homes   []area.Code
 	close   []func() error
 }
 
@@ -149,16 +150,64 @@ func (s *stage) subscribe(n int) ([]channels.Address, error) {
 	return out, nil
 }
 
+// installs makes an app for each commune given.
 func (s *stage) installs(communes []area.Code) ([]channels.Address, error) {
-	return nil, errors.New("no crowd")
+	s.homes = communes
+	keys := crowd.New(crowd.Options{Seed: s.crowdSeed()})
+	for i := range communes {
+		s.install = append(s.install, channels.Address(keys.Key(i)))
+	}
+	return s.install, nil
 }
 
-func (s *stage) connect(ctx context.Context, base string) error { return nil }
+func (s *stage) crowdSeed() string { return "demo " + strconv.FormatUint(s.seed, 10) }
 
-// settle waits until the carrier has made its callbacks and the apps have
-// acknowledged.
+// connect brings the apps on line and returns when all are.
+func (s *stage) connect(ctx context.Context, base string) error {
+	s.crowd = crowd.New(crowd.Options{
+		URL:      "ws" + strings.TrimPrefix(base, "http") + "/channels/hub/ws",
+		Seed:     s.crowdSeed(),
+		Language: "vi",
+		Communes: func(i int) []string { return []string{string(s.homes[i])} },
+	})
+	online, stop := context.WithCancel(context.WithoutCancel(ctx))
+	gone := make(chan struct{})
+	go func() {
+		s.crowd.Run(online, len(s.homes))
+		close(gone)
+	}()
+	s.close = append(s.close, func() error { stop(); <-gone; return nil })
+	return poll(ctx, func() bool { return s.crowd.Connected() == len(s.homes) })
+}
+
+// settle waits until the carrier has made its callbacks and the hub has taken
+// every acknowledgement of the apps.
 func (s *stage) settle(ctx context.Context) error {
-	return s.carrier.Settled(ctx)
+	if err := s.carrier.Settled(ctx); err != nil {
+		return err
+	}
+	return poll(ctx, func() bool {
+		for e := range s.crowd.Books() {
+			if !e.Stored {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+// poll looks every few milliseconds until done says yes.
+func poll(ctx context.Context, done func() bool) error {
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for !done() {
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-tick.C:
+		}
+	}
+	return nil
 }
 
 func (s *stage) books(kind channels.Kind) (map[channels.Address]demo.Tally, error) {
@@ -180,6 +229,10 @@ func (s *stage) books(kind channels.Kind) (map[channels.Address]demo.Tally, erro
 			t.Taken++
 			t.Kept++
 			out[a] = t
+		}
+	case channels.App:
+		for e := range s.crowd.Books() {
+			out[s.install[e.Install]] = demo.Tally{Taken: e.Copies, Kept: e.Copies}
 		}
 	default:
 	}

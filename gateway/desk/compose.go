@@ -180,7 +180,13 @@ func (d *Desk) freeze(ctx context.Context, p Person, c *Case) (time.Time, error)
 	s := &c.Submission
 	r := *s.Revision
 	r.Sent = now.Truncate(time.Second)
+	r.Infos = slices.Clone(r.Infos)
 	s.Revision = &r
+	if d.o.Complete != nil {
+		if err := d.o.Complete(&r); err != nil {
+			return now, err
+		}
+	}
 	if err := r.Validate(); err != nil {
 		return now, err
 	}

@@ -26,7 +26,8 @@ const Nation area.Code = "VN"
 // MaxReason bounds why somebody returned, rejected or stopped, in bytes.
 const MaxReason = 2000
 
-// Options is what a Desk needs. All must be set but Check, Wake and Ended.
+// Options is what a Desk needs. All must be set but Complete, Check, Wake
+// and Ended.
 type Options struct {
 	Store     Store
 	Authority Authority
@@ -39,6 +40,9 @@ type Options struct {
 	Snapshot func(ctx context.Context) (int64, error)
 	Kinds    []channels.Kind // the configured channels
 	Sender   string          // CAP sender of what this desk issues
+	// Complete writes the texts that come from templates, once Sent is set and
+	// before the revision is checked and frozen. It may change infos in place.
+	Complete func(r *alert.Revision) error
 	// Check may refuse a submission for reasons of other rooms.
 	Check func(ctx context.Context, s *Submission) error
 	Wake  func()                // a request was stored

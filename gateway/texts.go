@@ -1,0 +1,75 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"loa/channels"
+	"loa/gateway/alert"
+	"loa/gateway/area"
+	"loa/gateway/desk"
+	"loa/gateway/render"
+)
+
+// place is a commune as texts name it.
+func (g *Gateway) place(code area.Code) render.Place {
+	u, ok := g.Areas.Unit(code)
+	if !ok {
+		return render.Place{Code: string(code)}
+	}
+	return render.Place{Code: string(u.Code), Kind: string(u.Kind), Name: u.Name, NameEN: u.NameEN, Collides: g.collide[u.Code]}
+}
+
+// complete writes headline, description and instruction of the infos that are
+// made from a template, before the revision is frozen.
+func (g *Gateway) complete(rev *alert.Revision) error {
+	for i := range rev.Infos {
+		in := &rev.Infos[i]
+		if in.Template == "" {
+			continue
+		}
+		var places []render.Place
+		for _, a := range in.Areas {
+			for _, c := range a.Geocodes {
+				if c.Name == area.ValueName {
+					places = append(places, g.place(area.Code(c.Value)))
+				}
+			}
+		}
+		if err := g.Renderer.FillInfo(in, rev, places); err != nil {
+			return fmt.Errorf("infos[%d]: %w", i, err)
+		}
+	}
+	return nil
+}
+
+// checkTexts renders what every commune would read on every channel, so that
+// an author learns of a text that cannot be sent before anybody signs it.
+func (g *Gateway) checkTexts(ctx context.Context, s *desk.Submission) error {
+	languages := map[string]bool{}
+	for i := range s.Revision.Infos {
+		languages[s.Revision.Infos[i].Lang()] = true
+	}
+	if !languages["vi"] {
+		return errors.New("infos: a Vietnamese text is required")
+	}
+	for _, k := range []channels.Kind{channels.SMS, channels.WebPush, channels.App} {
+		if !slices.Contains(s.Kinds, k) {
+			continue
+		}
+		for _, code := range s.Communes {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			for lang := range languages {
+				_, err := g.Renderer.Render(s.Revision, g.place(code), k, lang)
+				if err != nil && (lang == "vi" || !errors.Is(err, render.ErrNoInfo)) {
+					return fmt.Errorf("%s, %s, %s: %w", k, code, lang, err)
+				}
+			}
+		}
+	}
+	return nil
+}
