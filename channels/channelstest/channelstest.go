@@ -200,16 +200,14 @@ func (b *bench) checkLeaks(t *testing.T, m channels.Message, err error) {
 }
 
 // want checks a failed send's class.
-func want(t *testing.T, err error, fault channels.Fault) *channels.Error {
+func want(t *testing.T, err error, fault channels.Fault) {
 	t.Helper()
 	if err == nil {
 		t.Fatalf("send succeeded, want a fault: %v", fault)
 	}
-	e := channels.AsError(err)
-	if e.Fault != fault {
+	if e := channels.AsError(err); e.Fault != fault {
 		t.Fatalf("fault is %v, want %v (%v)", e.Fault, fault, err)
 	}
-	return e
 }
 
 // lockedBuffer takes log lines of several goroutines.

@@ -3,10 +3,12 @@ package channelstest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -21,6 +23,11 @@ func (cfg *Config) accepts(t *testing.T) {
 	}
 	if b.sender.Live() {
 		t.Error("live at the admitted origin of a stand-in")
+	}
+	for _, secret := range cfg.Secrets {
+		if strings.Contains(fmt.Sprintf("%v %+v %#v", b.sender, b.sender, b.sender), secret) {
+			t.Error("the driver prints a secret when it is printed: fields that are not exported do not mask themselves")
+		}
 	}
 	ack, err := b.send(t.Context(), t)
 	if err != nil {
@@ -71,6 +78,7 @@ func (cfg *Config) refusesBeforeSending(t *testing.T) {
 			if err == nil || channels.AsError(err).Fault == channels.FaultAmbiguous {
 				t.Errorf("error is %v, want one that says nothing was sent", err)
 			}
+			b.checkLeaks(t, m, err)
 			if n := b.hits.Load(); n != 0 {
 				t.Errorf("%d requests for a message that must not be sent", n)
 			}
@@ -112,7 +120,8 @@ func (cfg *Config) answered(t *testing.T, c Case) {
 	if n := b.hits.Load(); n != 1 {
 		t.Errorf("%d requests: the answer was not met exactly once", n)
 	}
-	e := want(t, err, c.Want)
+	want(t, err, c.Want)
+	e := channels.AsError(err)
 	if c.Code != "" && e.Code != c.Code {
 		t.Errorf("code is %q, want %q", e.Code, c.Code)
 	}

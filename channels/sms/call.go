@@ -71,7 +71,7 @@ func (c *call) OAuth() client.OAuth { return nil }
 
 // SendRequest makes the call at the configured origin and returns an answer of
 // 2xx, read whole.
-func (c *call) SendRequest(method, rawURL string, data url.Values, headers map[string]interface{}, _ ...byte) (*http.Response, error) {
+func (c *call) SendRequest(method, rawURL string, data url.Values, headers map[string]any, _ ...byte) (*http.Response, error) {
 	var connected atomic.Bool
 	ctx := httptrace.WithClientTrace(c.ctx, &httptrace.ClientTrace{
 		GetConn: func(string) { connected.Store(false) }, // again only if nothing was written
@@ -100,7 +100,7 @@ func (c *call) SendRequest(method, rawURL string, data url.Values, headers map[s
 	return res, nil
 }
 
-func (c *call) request(ctx context.Context, method, rawURL string, data url.Values, headers map[string]interface{}) (*http.Request, error) {
+func (c *call) request(ctx context.Context, method, rawURL string, data url.Values, headers map[string]any) (*http.Request, error) {
 	u, err := url.Parse(rawURL)
 	if err != nil {
 		return nil, err
@@ -128,10 +128,9 @@ func (c *call) request(ctx context.Context, method, rawURL string, data url.Valu
 // is dropped, since a hostile peer can make it quote our request.
 func broken(ctx context.Context, err error, connected bool) *channels.Error {
 	var errno syscall.Errno
-	var urlErr *url.Error
 	switch {
 	case !connected:
-		if errors.As(err, &urlErr) {
+		if urlErr, ok := errors.AsType[*url.Error](err); ok {
 			err = urlErr.Err // its text without the URL
 		}
 		return &channels.Error{Fault: channels.FaultTransient, Err: fmt.Errorf("no connection: %w", err)}

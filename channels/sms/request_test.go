@@ -1,6 +1,7 @@
 package sms
 
 import (
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -63,9 +64,7 @@ func TestRequest(t *testing.T) {
 			"To": {"+84912345678"}, "Body": {"Bão số 3"}, "ValidityPeriod": {strconv.Itoa(c.validity)},
 			"StatusCallback": {"https://loa.example/channels/twilio/callback/812.17.1%2F+"},
 		}
-		for k, v := range c.from {
-			want[k] = v
-		}
+		maps.Copy(want, c.from)
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("request (-want +got):\n%s", diff)
 		}

@@ -73,6 +73,13 @@ func open(decode func(any) error, d channels.Deps) (any, error) {
 	}, nil
 }
 
+// String and GoString keep the credentials out of whatever prints the driver:
+// a masked type in a field that is not exported prints itself in the clear.
+func (s *sender) String() string { return driverName }
+
+// GoString is String.
+func (s *sender) GoString() string { return driverName }
+
 // Kind is channels.SMS.
 func (s *sender) Kind() channels.Kind { return channels.SMS }
 
@@ -187,8 +194,7 @@ func codeText(code int) string {
 // known passes errors that call has classified; what is left is an answer the
 // library could not decode, whose text may quote the answer and is dropped.
 func known(err error) error {
-	var e *channels.Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*channels.Error](err); ok {
 		return e
 	}
 	return &channels.Error{Fault: channels.FaultAmbiguous, Err: errUnreadable}

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -30,19 +31,32 @@ const maxBackoff = 5 * time.Second
 // report is one status callback.
 type report struct {
 	url    string
-	params url.Values
+	entry  Entry
+	status string
 	tries  int
+}
+
+func (r report) params(account string) url.Values {
+	p := url.Values{
+		"AccountSid": {account}, "ApiVersion": {"2010-04-01"}, "From": {r.entry.From}, "To": {r.entry.To},
+		"MessageSid": {r.entry.SID}, "SmsSid": {r.entry.SID}, "MessageStatus": {r.status}, "SmsStatus": {r.status},
+	}
+	if r.entry.Code != 0 && r.status == r.entry.Status {
+		p.Set("ErrorCode", strconv.Itoa(r.entry.Code))
+	}
+	return p
 }
 
 // caller makes the callbacks: a queue without bound, as a carrier has, worked
 // off by a bounded number of workers.
 type caller struct {
-	opt    Callbacks
-	token  []byte
-	seed   uint64
-	ctx    context.Context
-	cancel context.CancelFunc
-	idle   *http.Transport // ours to close, nil when a client was given
+	opt     Callbacks
+	account string
+	token   []byte
+	seed    uint64
+	ctx     context.Context
+	cancel  context.CancelFunc
+	idle    *http.Transport // ours to close, nil when a client was given
 
 	mu      sync.Mutex
 	ready   *sync.Cond
@@ -56,7 +70,8 @@ type caller struct {
 	drawn          atomic.Uint64
 }
 
-func newCaller(opt Callbacks, token string, seed uint64) *caller {
+func newCaller(o Options) *caller {
+	opt := o.Callbacks
 	if opt.Workers <= 0 {
 		opt.Workers = 8
 	}
@@ -66,7 +81,7 @@ func newCaller(opt Callbacks, token string, seed uint64) *caller {
 	if opt.Backoff <= 0 {
 		opt.Backoff = 250 * time.Millisecond
 	}
-	c := &caller{opt: opt, token: []byte(token), seed: seed}
+	c := &caller{opt: opt, account: o.AccountSID, token: []byte(o.AuthToken), seed: o.Seed}
 	if opt.Client == nil {
 		c.idle = &http.Transport{MaxConnsPerHost: opt.Workers, MaxIdleConnsPerHost: opt.Workers, IdleConnTimeout: 10 * time.Second}
 		c.opt.Client = &http.Client{
@@ -74,7 +89,7 @@ func newCaller(opt Callbacks, token string, seed uint64) *caller {
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		}
 	}
-	c.ctx, c.cancel = context.WithCancel(context.Background())
+	c.ctx, c.cancel = context.WithCancel(context.Background()) //nolint:forbidigo // callbacks belong to no request; Close ends them
 	c.ready = sync.NewCond(&c.mu)
 	for range opt.Workers {
 		c.workers.Go(c.work)
@@ -149,14 +164,14 @@ func (c *caller) make(r report) {
 
 // call returns the status of the answer, 0 when there was none.
 func (c *caller) call(r report) int {
-	body := r.params.Encode()
-	req, err := http.NewRequestWithContext(c.ctx, http.MethodPost, r.url, strings.NewReader(body))
+	params := r.params(c.account)
+	req, err := http.NewRequestWithContext(c.ctx, http.MethodPost, r.url, strings.NewReader(params.Encode()))
 	if err != nil {
 		return 0
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded; charset=UTF-8")
 	req.Header.Set("User-Agent", "TwilioProxy/1.1")
-	req.Header.Set("X-Twilio-Signature", sign(c.token, r.url, r.params))
+	req.Header.Set("X-Twilio-Signature", sign(c.token, r.url, params))
 	res, err := c.opt.Client.Do(req)
 	if err != nil {
 		return 0

@@ -1,7 +1,6 @@
 package standin
 
 import (
-	"encoding/json"
 	"net/http"
 	"strconv"
 	"strings"
@@ -90,16 +89,10 @@ var codeTexts = map[int]string{
 }
 
 func refuse(w http.ResponseWriter, status, code int) {
-	raw, err := json.Marshal(refusal{
+	reply(w, status, refusal{
 		Code: code, Message: codeTexts[code], Status: status,
 		MoreInfo: "https://www.twilio.com/docs/errors/" + strconv.Itoa(code),
 	})
-	if err != nil {
-		panic(err) // a plain struct: this cannot fail
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	_, _ = w.Write(raw) // the sender may be gone
 }
 
 // message shows an entry as the API does.

@@ -144,7 +144,7 @@ func New(opt Options) (*Carrier, error) {
 		return nil, err
 	}
 	c.books = books
-	c.caller = newCaller(opt.Callbacks, opt.AuthToken, opt.Seed)
+	c.caller = newCaller(opt)
 	c.mux = c.routes()
 	return c, nil
 }
