@@ -203,8 +203,8 @@ func clip(reason string) string {
 	return strings.ToValidUTF8(reason[:MaxReason], "")
 }
 
-// requests is the queue intent of an approved submission.
-func (d *Desk) requests(ctx context.Context, c *Case) ([]dispatch.Request, error) {
+// intent is the queue intent of an approved submission.
+func (d *Desk) intent(ctx context.Context, c *Case) ([]dispatch.Request, error) {
 	snapshot, err := d.o.Snapshot(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("desk: snapshot of the audience: %w", err)

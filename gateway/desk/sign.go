@@ -131,7 +131,7 @@ func (d *Desk) send(ctx context.Context, p Person, c *Case, key string) (*Case, 
 		}
 	}
 	var err error
-	if change.Requests, err = d.requests(ctx, &next); err != nil {
+	if change.Requests, err = d.intent(ctx, &next); err != nil {
 		return nil, err
 	}
 	if err := d.o.Store.Apply(ctx, change); err != nil {
