@@ -1,6 +1,7 @@
 package alert
 
 import (
+	"math"
 	"slices"
 	"strings"
 )
@@ -169,8 +170,8 @@ func conformArea(f *faults, field string, a *Area) {
 		f.add(field+".ceiling", "C65", "only with an altitude and not below it")
 	}
 	for _, h := range []*float64{a.Altitude, a.Ceiling} {
-		if h != nil && !finite(*h) {
-			f.add(field+".altitude", "C65", "a number of feet")
+		if h != nil && !(math.Abs(*h) <= MaxHeight) { // also true for NaN
+			f.add(field+".altitude", "C65", "at most a million feet up or down")
 		}
 	}
 }

@@ -11,6 +11,9 @@ import (
 // attack: it would cover several countries.
 const MaxRadius = 2000
 
+// MaxHeight bounds an altitude and a ceiling, in feet.
+const MaxHeight = 1_000_000
+
 // Faults of a shape (CAP 1.2, polygon and circle).
 var (
 	ErrPosition  = errors.New("a latitude must be from -90 to 90 and a longitude from -180 to 180")
@@ -163,8 +166,6 @@ func within(e edge, p Point) bool {
 	return p.Lon >= e.west && p.Lon <= e.east &&
 		p.Lat >= min(e.a.Lat, e.b.Lat) && p.Lat <= max(e.a.Lat, e.b.Lat)
 }
-
-func finite(f float64) bool { return !math.IsNaN(f) && !math.IsInf(f, 0) }
 
 // ringRule is the rule that an error of CheckRing breaks.
 func ringRule(err error) string {

@@ -2,6 +2,7 @@ package cap
 
 import (
 	"errors"
+	"math"
 	"strings"
 
 	"loa/gateway/alert"
@@ -117,7 +118,7 @@ func (s *scanner) circle(at position, a *alert.Area, text string) error {
 }
 
 func (s *scanner) height(at position, name, text string) *float64 {
-	if h, ok := number(text); ok {
+	if h, ok := number(text); ok && math.Abs(h) <= alert.MaxHeight {
 		return &h
 	}
 	s.noteAt(at, "C65", "<%s> is no number of feet and is left out", name)

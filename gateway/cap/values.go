@@ -99,19 +99,22 @@ func quotedList(at position, rule, name, text string) ([]string, error) {
 	return items, nil
 }
 
-var decimal = regexp.MustCompile(`^[+-]?(\d{1,20}(\.\d{0,40})?|\.\d{1,40})([eE][+-]?\d{1,3})?$`)
+// maxNumber is the length of a number; the longest that Write makes is shorter.
+const maxNumber = 400
+
+var decimal = regexp.MustCompile(`^[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?$`)
 
 // number reads a decimal number and nothing that Go alone takes for one. What
 // is too large or small to be told from infinity is none.
 func number(text string) (float64, bool) {
-	if !decimal.MatchString(text) {
+	if len(text) > maxNumber || !decimal.MatchString(text) {
 		return 0, false
 	}
 	f, err := strconv.ParseFloat(text, 64)
 	return f, err == nil
 }
 
-// position reads "latitude,longitude".
+// point reads "latitude,longitude".
 func point(text string) (alert.Point, bool) {
 	lat, lon, _ := strings.Cut(text, ",")
 	y, okLat := number(lat)

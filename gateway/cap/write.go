@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -218,10 +219,10 @@ func (x *writer) area(a *alert.Area) {
 		}
 		x.pairs("geocode", a.Geocodes)
 		if a.Altitude != nil {
-			x.must("altitude", plainNumber(*a.Altitude))
+			x.must("altitude", height(*a.Altitude))
 		}
 		if a.Ceiling != nil {
-			x.must("ceiling", plainNumber(*a.Ceiling))
+			x.must("ceiling", height(*a.Ceiling))
 		}
 	})
 }
@@ -230,3 +231,6 @@ func latLon(p alert.Point) string { return plainNumber(p.Lat) + "," + plainNumbe
 
 // plainNumber is the shortest decimal that reads back as f, without exponent.
 func plainNumber(f float64) string { return strconv.FormatFloat(f+0, 'f', -1, 64) }
+
+// height is a number of feet to the millionth: XML Schema's decimals are short.
+func height(f float64) string { return plainNumber(math.Round(f*1e6) / 1e6) }
