@@ -2,6 +2,7 @@ package app
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -78,7 +79,6 @@ func TestBadFrames(t *testing.T) {
 		"anonymous ack":              {mask(0x81, goodHello) + mask(0x81, `{"type":"ack","alert":"a","revision":1,"stage":"delivered","sig":""}`), 1008},
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
 			ws := p.connect(t)
 			if _, err := io.WriteString(ws.NetConn(), c.raw); err != nil {
 				t.Fatal(err)
@@ -88,13 +88,11 @@ func TestBadFrames(t *testing.T) {
 			}
 		})
 	}
-	t.Cleanup(func() { // after the parallel ones
-		c := p.connect(t)
-		c.say(goodHello)
-		if h := c.hear(); h.Type != "welcome" {
-			t.Errorf("afterwards: %v", h)
-		}
-	})
+	c := p.connect(t)
+	c.say(goodHello)
+	if h := c.hear(); h.Type != "welcome" {
+		t.Errorf("afterwards: %v", h)
+	}
 }
 
 func TestFloodsAreCutOff(t *testing.T) {
@@ -214,22 +212,31 @@ func TestAddressOf(t *testing.T) {
 	}
 }
 
-// Half a handshake, or a connection without a hello, ends by itself.
+// A listener that answers no ping is forgotten; one that answers stays.
 func TestSilenceEnds(t *testing.T) {
 	t.Parallel()
-	p := start(t, Config{PerAddress: 100, PongWait: 200 * time.Millisecond})
-	c := p.connect(t)
-	c.say(goodHello)
-	c.hear()
-	// Not reading, the client answers no ping.
-	eventually(t, "the silent listener to be forgotten", func() bool { return p.hub.Connections() == 0 })
-	crowd := p.gather(t, 1, standin.Options{})
-	dials := crowd.Dials()
-	time.Sleep(600 * time.Millisecond) // three waits: one that answers pings stays
-	if crowd.Dials() != dials || crowd.Connected() != 1 {
-		t.Error("a listener that answers pings was cut off")
+	p := start(t, Config{PerAddress: 100, PongWait: 2 * time.Second})
+	silent, answers := p.connect(t), p.connect(t)
+	for _, c := range []*client{silent, answers} {
+		c.say(goodHello)
+		c.hear()
+	}
+	pings, pong := 0, answers.PingHandler()
+	answers.SetPingHandler(func(data string) error {
+		if pings++; pings == 4 { // two waits and a half have passed
+			return errEnough
+		}
+		return pong(data)
+	})
+	if _, _, err := answers.ReadMessage(); !errors.Is(err, errEnough) {
+		t.Errorf("a listener that answers pings was cut off after %d: %v", pings, err)
+	}
+	if n := p.hub.Connections(); n != 1 {
+		t.Errorf("%d connections, want the one that answers", n)
 	}
 }
+
+var errEnough = errors.New("enough pings")
 
 // One listener in ten never reads. It is dropped with a typed close; the
 // others get everything, once.
