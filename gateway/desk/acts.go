@@ -112,7 +112,7 @@ func (d *Desk) tellReached(ctx context.Context, p Person, old *Case, cause dispa
 	if err != nil {
 		return nil, err
 	}
-	if before != nil && !sameWords(before, infos) {
+	if before != nil && !d.sameInput(before, c) {
 		return nil, ErrConflict
 	}
 	if before != nil && before.State != alert.Submitted {
@@ -141,21 +141,6 @@ func (d *Desk) tellReached(ctx context.Context, p Person, old *Case, cause dispa
 		before = c
 	}
 	return d.send(ctx, p, before, in.Key)
-}
-
-// sameWords compares what a repeated call says with what the first said,
-// leaving aside an expiry that the desk gave.
-func sameWords(c *Case, infos []alert.Info) bool {
-	plain := func(from []alert.Info, like []alert.Info) alert.Hash {
-		r := alert.Revision{Infos: slices.Clone(from)}
-		for i := range r.Infos {
-			if i < len(like) && like[i].Expires.IsZero() {
-				r.Infos[i].Expires = time.Time{}
-			}
-		}
-		return r.Hash()
-	}
-	return plain(c.Submission.Revision.Infos, infos) == plain(infos, infos)
 }
 
 // Update drafts what shall take the place of a live or stopped alert (Cập

@@ -52,7 +52,7 @@ func (d *Desk) create(ctx context.Context, p Person, act string, in DraftInput, 
 		return nil, err
 	}
 	if before != nil {
-		if !sameText(before, c) {
+		if !d.sameInput(before, c) {
 			return nil, ErrConflict
 		}
 		return before, nil
@@ -64,15 +64,20 @@ func (d *Desk) create(ctx context.Context, p Person, act string, in DraftInput, 
 	return c, nil
 }
 
-// sameText reports whether two cases were composed of the same input: what the
-// clock and chance gave is left aside.
-func sameText(a, b *Case) bool {
-	plain := func(c *Case) alert.Hash {
-		r := *c.Submission.Revision
-		r.Code, r.Sent = "", time.Time{}
-		return r.Hash()
+// sameInput reports whether a repeated call asks for what the first has made:
+// what the clock, chance and Complete gave is given again.
+func (d *Desk) sameInput(before, c *Case) bool {
+	was, r := before.Submission.Revision, *c.Submission.Revision
+	r.Code, r.Sent, r.Infos = was.Code, was.Sent, slices.Clone(r.Infos)
+	for i := range r.Infos {
+		if i < len(was.Infos) && r.Infos[i].Expires.IsZero() {
+			r.Infos[i].Expires = was.Infos[i].Expires
+		}
 	}
-	return plain(a) == plain(b) && slices.Equal(a.Submission.Kinds, b.Submission.Kinds)
+	if !was.Sent.IsZero() && d.o.Complete != nil && d.o.Complete(&r) != nil {
+		return false
+	}
+	return r.Hash() == was.Hash() && slices.Equal(before.Submission.Kinds, c.Submission.Kinds)
 }
 
 // compose makes a case of the input, without storing it.

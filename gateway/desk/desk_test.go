@@ -217,6 +217,13 @@ func TestDraftWithAKeyIsMadeOnce(t *testing.T) {
 	if err != nil || a.ID != b.ID || a.Submission.Revision.Code != b.Submission.Revision.Code || len(o.cases) != 1 || len(o.records) != 1 {
 		t.Errorf("%v; %d cases", err, len(o.cases))
 	}
+	o.now = start
+	if _, err := o.Submit(t.Context(), "binh", a.ID); err != nil {
+		t.Fatal(err)
+	}
+	if b, err := o.Draft(t.Context(), "binh", in); err != nil || b.State != alert.Submitted {
+		t.Errorf("repeated after it was submitted: %v", err)
+	}
 	other := storm(alert.Severe, "22101")
 	other.Key = "k1"
 	if _, err := o.Draft(t.Context(), "binh", other); !errors.Is(err, ErrConflict) {

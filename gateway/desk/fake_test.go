@@ -152,10 +152,16 @@ func newOffice(t testing.TB) *office {
 		Snapshot: func(context.Context) (int64, error) { return 4711, nil },
 		Kinds:    []channels.Kind{channels.SMS, channels.WebPush},
 		Sender:   "loa@quangninh.example",
-		Wake:     func() { o.woken++ },
-		Ended:    func(ids ...alert.ID) { o.ended = append(o.ended, ids...) },
-		Now:      func() time.Time { return o.now },
-		Rand:     rand.Reader,
+		Complete: func(r *alert.Revision) error {
+			for i := range r.Infos {
+				r.Infos[i].Contact = "112 (" + r.Code + ")"
+			}
+			return nil
+		},
+		Wake:  func() { o.woken++ },
+		Ended: func(ids ...alert.ID) { o.ended = append(o.ended, ids...) },
+		Now:   func() time.Time { return o.now },
+		Rand:  rand.Reader,
 	})
 	return o
 }
