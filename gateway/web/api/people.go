@@ -1,0 +1,59 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"loa/gateway/area"
+)
+
+// Member is a person as their register shows them. Token is set once, in the
+// answer to the request that added them.
+type Member struct {
+	Person
+	Token     string    `json:"token,omitempty"`
+	CreatedAt time.Time `json:"createdAt"`
+	RevokedAt time.Time `json:"revokedAt,omitzero"`
+}
+
+// NewMember asks for a person and a token.
+type NewMember struct {
+	Name      string    `json:"name"`
+	Territory area.Code `json:"territory"` // VN, a province or a commune
+}
+
+func (s *server) people(ctx context.Context, _ *act) (int, any, error) {
+	all, err := s.Account.People(ctx)
+	if err != nil {
+		return 0, nil, err
+	}
+	out := struct {
+		People []Member `json:"people"`
+	}{make([]Member, 0, len(all))}
+	for _, p := range all {
+		out.People = append(out.People, Member{
+			Person: Person{p.ID, p.Name, p.Territory}, CreatedAt: local(p.CreatedAt), RevokedAt: local(p.RevokedAt),
+		})
+	}
+	return http.StatusOK, out, nil
+}
+
+func (s *server) addPerson(ctx context.Context, a *act) (int, any, error) {
+	var in NewMember
+	if err := a.decode(&in, false); err != nil {
+		return 0, nil, err
+	}
+	p, token, err := s.Account.Add(ctx, in.Name, in.Territory)
+	if err != nil {
+		return 0, nil, err
+	}
+	return http.StatusCreated, Member{Person: Person{p.ID, p.Name, p.Territory}, Token: token.Reveal(), CreatedAt: local(p.CreatedAt)}, nil
+}
+
+func (s *server) revokePerson(ctx context.Context, a *act) (int, any, error) {
+	if err := s.Account.Revoke(ctx, a.PathValue("id")); err != nil {
+		return 0, nil, err
+	}
+	return http.StatusNoContent, nil, nil
+}

@@ -1,0 +1,211 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"slices"
+
+	"loa/gateway/account"
+	"loa/gateway/alert"
+	"loa/gateway/area"
+	"loa/gateway/audience"
+	"loa/gateway/cap"
+	"loa/gateway/desk"
+	"loa/gateway/dispatch"
+	"loa/gateway/render"
+)
+
+// ProblemPrefix begins the type of every problem. The word after it is stable.
+const ProblemPrefix = "urn:loa:problem:"
+
+// Problem is the answer to a request that was refused (RFC 9457).
+type Problem struct {
+	Type   string  `json:"type"`
+	Title  string  `json:"title"`
+	Status int     `json:"status"`
+	Detail string  `json:"detail,omitempty"`
+	Errors []Fault `json:"errors,omitempty"`
+}
+
+// Fault names one field of a request and the rule that it breaks.
+type Fault struct {
+	Field string `json:"field"`
+	Rule  string `json:"rule"`
+}
+
+type fieldFault = Fault
+
+// bodyError is a request refused by this package itself.
+type bodyError struct {
+	status int
+	kind   string
+	detail string
+	fields []fieldFault
+}
+
+func (e *bodyError) Error() string { return e.detail }
+
+func malformed(field, rule string) error {
+	e := &bodyError{status: http.StatusBadRequest, kind: "malformed", detail: rule}
+	if field != "" {
+		e.detail = field + ": " + rule
+		e.fields = []fieldFault{{field, rule}}
+	}
+	return e
+}
+
+func invalid(field, rule string) error {
+	return &bodyError{status: http.StatusUnprocessableEntity, kind: "invalid", detail: field + ": " + rule, fields: []fieldFault{{field, rule}}}
+}
+
+// kind is how one sort of refusal is answered.
+type kind struct {
+	err    error
+	status int
+	name   string
+}
+
+// kinds are tried in order: the gravest reason first.
+var kinds = []kind{
+	{account.ErrNobody, http.StatusUnauthorized, "no-token"},
+	{desk.ErrOwnAlert, http.StatusForbidden, "own-alert"},
+	{desk.ErrTerritory, http.StatusForbidden, "territory"},
+	{desk.ErrNoAuthority, http.StatusForbidden, "no-authority"},
+	{desk.ErrNotFound, http.StatusNotFound, "not-found"},
+	{desk.ErrHash, http.StatusConflict, "hash"},
+	{desk.ErrConflict, http.StatusConflict, "conflict"},
+	{audience.ErrImporting, http.StatusConflict, "importing"},
+	{audience.ErrBadRows, http.StatusUnprocessableEntity, "bad-rows"},
+	{account.ErrName, http.StatusUnprocessableEntity, "invalid"},
+	{account.ErrTerritory, http.StatusUnprocessableEntity, "invalid"},
+	{area.ErrNoBoundaries, http.StatusUnprocessableEntity, "no-boundaries"},
+	{area.ErrOutside, http.StatusUnprocessableEntity, "area"},
+	{area.ErrEmpty, http.StatusUnprocessableEntity, "area"},
+	{area.ErrShape, http.StatusUnprocessableEntity, "area"},
+	{render.ErrUnregistered, http.StatusUnprocessableEntity, "unregistered"},
+	{render.ErrTemplate, http.StatusUnprocessableEntity, "text"},
+	{render.ErrStatus, http.StatusUnprocessableEntity, "text"},
+	{render.ErrNoInfo, http.StatusUnprocessableEntity, "text"},
+	{render.ErrChannel, http.StatusUnprocessableEntity, "text"},
+	{render.ErrTooLong, http.StatusUnprocessableEntity, "text"},
+	{dispatch.ErrRoster, http.StatusUnprocessableEntity, "roster"},
+	{dispatch.ErrStatus, http.StatusUnprocessableEntity, "invalid"},
+	{dispatch.ErrNoTarget, http.StatusUnprocessableEntity, "area"},
+}
+
+// problemOf says how an error is answered. What nobody foresaw is a 500
+// without a word of it: the log has it.
+func problemOf(err error) Problem {
+	var body *bodyError
+	var large *http.MaxBytesError
+	switch {
+	case errors.As(err, &body):
+		return Problem{Status: body.status, Type: body.kind, Detail: body.detail, Errors: body.fields}
+	case errors.As(err, &large):
+		return Problem{Status: http.StatusRequestEntityTooLarge, Type: "too-large", Detail: "the body is larger than it may be"}
+	}
+	if p, ok := fieldsOf(err); ok {
+		return p
+	}
+	if i := slices.IndexFunc(kinds, func(k kind) bool { return errors.Is(err, k.err) }); i >= 0 {
+		return Problem{Status: kinds[i].status, Type: kinds[i].name, Detail: err.Error()}
+	}
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return Problem{Status: http.StatusServiceUnavailable, Type: "stopping", Detail: "the request was cut off"}
+	}
+	return Problem{Status: http.StatusInternalServerError, Type: "internal", Detail: "the gateway failed; its log says why"}
+}
+
+// fieldsOf answers errors that know the field and the rule.
+func fieldsOf(err error) (Problem, bool) {
+	p := Problem{Status: http.StatusUnprocessableEntity, Type: "invalid", Detail: err.Error()}
+	var (
+		move    *alert.MoveError
+		input   *desk.InputError
+		ended   *area.EndedError
+		unknown *area.UnknownError
+		slot    *render.SlotError
+		head    *audience.HeaderError
+		refusal *cap.Refusal
+	)
+	for _, f := range alert.FieldErrors(err) {
+		p.Errors = append(p.Errors, Fault{f.Field, f.Text + " (" + f.Rule + ")"})
+	}
+	switch {
+	case p.Errors != nil:
+		p.Detail = "the alert cannot be issued as it is"
+	case errors.Is(err, desk.ErrConflict), errors.Is(err, desk.ErrTerritory), errors.Is(err, account.ErrTerritory):
+		return p, false
+	case errors.As(err, &move):
+		p.Status, p.Type = http.StatusConflict, "state"
+	case errors.As(err, &input):
+		p.Errors = []Fault{{input.Field, input.Rule}}
+	case errors.As(err, &ended), errors.As(err, &unknown):
+		p.Type = "area"
+	case errors.As(err, &slot):
+		p.Type, p.Errors = "text", slotFaults(err)
+	case errors.As(err, &head):
+		p.Type, p.Errors = "bad-rows", []Fault{{head.Column, head.Rule}}
+	case errors.As(err, &refusal):
+		p.Type, p.Errors = "cap", []Fault{{"", refusal.Text + " (" + refusal.Rule + ")"}}
+	default:
+		return p, false
+	}
+	return p, true
+}
+
+// slotFaults lists every slot that an error names.
+func slotFaults(err error) []Fault {
+	var all []Fault
+	var slot *render.SlotError
+	if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // every part is looked at
+		for _, e := range joined.Unwrap() {
+			all = append(all, slotFaults(e)...)
+		}
+		return all
+	}
+	if errors.As(err, &slot) {
+		all = append(all, Fault{"slots." + slot.Slot, slot.Template + ": " + slot.Err.Error()})
+	}
+	return all
+}
+
+var titles = map[int]string{
+	http.StatusBadRequest:            "The request cannot be understood",
+	http.StatusUnauthorized:          "Nobody has this token",
+	http.StatusForbidden:             "This person may not do this",
+	http.StatusNotFound:              "There is no such thing",
+	http.StatusMethodNotAllowed:      "This cannot be done here",
+	http.StatusConflict:              "It is not as the request assumes",
+	http.StatusRequestEntityTooLarge: "The body is too large",
+	http.StatusUnsupportedMediaType:  "The body is of the wrong media type",
+	http.StatusUnprocessableEntity:   "A rule forbids it",
+}
+
+// writeProblem answers with a problem.
+func writeProblem(w http.ResponseWriter, p Problem) {
+	finish(&p)
+	w.Header().Set("Content-Type", "application/problem+json")
+	if p.Status == http.StatusUnauthorized {
+		w.Header().Set("WWW-Authenticate", "Bearer")
+	}
+	w.WriteHeader(p.Status)
+	encode(w, p)
+}
+
+func finish(p *Problem) {
+	p.Type = ProblemPrefix + p.Type
+	if p.Title = titles[p.Status]; p.Title == "" {
+		p.Title = "The gateway cannot answer"
+	}
+}
+
+// encode writes JSON as people read it. The status is already out: an error is
+// the reader's going away.
+func encode(w http.ResponseWriter, v any) {
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	_ = enc.Encode(v)
+}

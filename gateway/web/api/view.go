@@ -1,0 +1,291 @@
+package api
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"loa/channels"
+	"loa/gateway/alert"
+	"loa/gateway/area"
+	"loa/gateway/coverage"
+	"loa/gateway/desk"
+	"loa/gateway/dispatch"
+	"loa/gateway/render"
+)
+
+// Alert is a case as the API shows it. Times have numeric offsets.
+type Alert struct {
+	ID         alert.ID              `json:"id"`
+	State      alert.State           `json:"state"`
+	Revision   int                   `json:"revision"`
+	Code       string                `json:"code"` // four characters shown to people
+	MsgType    alert.MsgType         `json:"msgType"`
+	Severity   alert.Severity        `json:"severity,omitempty"`
+	Cause      dispatch.Cause        `json:"cause"`
+	Replaces   alert.ID              `json:"replaces,omitempty"`
+	Author     Person                `json:"author"`
+	CreatedAt  time.Time             `json:"createdAt"`
+	ApprovedAt time.Time             `json:"approvedAt,omitzero"`
+	EndedAt    time.Time             `json:"endedAt,omitzero"`
+	Expires    time.Time             `json:"expires,omitzero"`
+	Hash       string                `json:"hash,omitempty"` // what people sign; absent until submitted
+	Communes   int                   `json:"communes"`
+	HeadCount  map[channels.Kind]int `json:"headCount,omitempty"`
+	Signatures []Signature           `json:"signatures,omitempty"`
+	Draft      *Draft                `json:"draft,omitempty"`
+	SMS        []Text                `json:"sms,omitempty"`
+	Coverage   *Coverage             `json:"coverage,omitempty"`
+	Brushed    []Brushed             `json:"brushed,omitempty"`
+	Notes      []Note                `json:"notes,omitempty"` // of a CAP message that was read
+}
+
+// Person is somebody with a token.
+type Person struct {
+	ID        string    `json:"id"`
+	Name      string    `json:"name"`
+	Territory area.Code `json:"territory,omitempty"`
+}
+
+// Signature is one person's word for one exact submission.
+type Signature struct {
+	Person Person    `json:"person"`
+	Act    alert.Act `json:"act"`
+	Hash   string    `json:"hash"`
+	At     time.Time `json:"at"`
+}
+
+// Text is one SMS text of an alert, for the commune where it takes most parts.
+type Text struct {
+	Language string    `json:"language"`
+	Template string    `json:"template"`
+	Commune  area.Code `json:"commune"`
+	Name     string    `json:"name"` // of the commune
+	Text     string    `json:"text"`
+	Parts    int       `json:"parts"`
+	Encoding string    `json:"encoding"`
+	Goes     bool      `json:"goes"`              // the one that is sent there
+	Refused  string    `json:"refused,omitempty"` // why it cannot go out
+}
+
+// Coverage is what came of a revision.
+type Coverage struct {
+	Pending  int       `json:"pending"` // recipients whose send has not ended
+	Channels []Cell    `json:"channels"`
+	Communes []Commune `json:"communes,omitempty"`
+}
+
+// Commune is the coverage of one commune.
+type Commune struct {
+	Code     area.Code `json:"code"`
+	Name     string    `json:"name"`
+	Channels []Cell    `json:"channels"`
+}
+
+// Cell counts recipients on one channel. Missed got nothing for certain;
+// unknown may have got it.
+type Cell struct {
+	Kind     channels.Kind  `json:"kind"`
+	Eligible int            `json:"eligible"`
+	Missed   int            `json:"missed"`
+	Unknown  int            `json:"unknown"`
+	Outcomes map[string]int `json:"outcomes"`
+}
+
+// Note is a remark on a CAP message.
+type Note struct {
+	Rule string `json:"rule"`
+	Text string `json:"text"`
+	Line int    `json:"line,omitempty"`
+}
+
+var vietnam = time.FixedZone("+07:00", 7*60*60)
+
+// local writes a time with Vietnam's offset; none stays none.
+func local(t time.Time) time.Time {
+	if t.IsZero() {
+		return t
+	}
+	return t.In(vietnam)
+}
+
+// head is a case without its text, as lists show it.
+func head(c *desk.Case) Alert {
+	sub := &c.Submission
+	rev := sub.Revision
+	a := Alert{
+		ID: c.ID, State: c.State, Cause: sub.Cause, Author: Person{c.Author.ID, c.Author.Name, c.Author.Territory},
+		CreatedAt: local(c.CreatedAt), ApprovedAt: local(c.ApprovedAt), EndedAt: local(c.EndedAt),
+		Communes: len(sub.Communes), HeadCount: sub.HeadCount,
+		Revision: rev.Number, Code: rev.Code, MsgType: rev.MsgType, Severity: rev.Severity(), Expires: local(rev.Expires()),
+	}
+	if c.Hash != (desk.SubmissionHash{}) {
+		a.Hash = c.Hash.String()
+	}
+	if sub.Replaces != nil {
+		a.Replaces = sub.Replaces.Alert
+	}
+	for _, g := range c.Signatures {
+		a.Signatures = append(a.Signatures, Signature{Person{ID: g.Person, Name: g.Name}, g.Act, g.Hash.String(), local(g.At)})
+	}
+	return a
+}
+
+// whole is a case with its text.
+func whole(c *desk.Case) Alert {
+	a := head(c)
+	rev := c.Submission.Revision
+	a.Draft = &Draft{Status: rev.Status, Kinds: c.Submission.Kinds, Source: rev.Source, Note: rev.Note, Incidents: rev.Incidents}
+	for i := range rev.Infos {
+		a.Draft.Infos = append(a.Draft.Infos, infoOf(&rev.Infos[i]))
+	}
+	return a
+}
+
+func infoOf(in *alert.Info) Info {
+	out := Info{
+		Language: in.Language, Template: in.Template, Slots: in.Slots, Categories: in.Categories, Event: in.Event,
+		ResponseTypes: in.ResponseTypes, Urgency: in.Urgency, Severity: in.Severity, Certainty: in.Certainty,
+		Audience: in.Audience, EventCodes: paired(in.EventCodes), Effective: local(in.Effective), Onset: local(in.Onset),
+		Expires: local(in.Expires), SenderName: in.SenderName, Headline: in.Headline, Description: in.Description,
+		Instruction: in.Instruction, Web: in.Web, Contact: in.Contact, Parameters: paired(in.Parameters),
+	}
+	for i := range in.Areas {
+		out.Areas = append(out.Areas, areaOf(&in.Areas[i]))
+	}
+	return out
+}
+
+func paired(vs []alert.NamedValue) []Pair {
+	var out []Pair
+	for _, v := range vs {
+		out = append(out, Pair(v))
+	}
+	return out
+}
+
+func areaOf(in *alert.Area) Area {
+	out := Area{Desc: in.Desc}
+	for _, g := range in.Geocodes {
+		if g.Name == area.ValueName {
+			out.Codes = append(out.Codes, area.Code(g.Value))
+		} else {
+			out.Geocodes = append(out.Geocodes, Pair(g))
+		}
+	}
+	for _, ring := range in.Polygons {
+		var points [][2]float64
+		for _, p := range ring {
+			points = append(points, [2]float64{p.Lat, p.Lon})
+		}
+		out.Polygons = append(out.Polygons, points)
+	}
+	for _, c := range in.Circles {
+		out.Circles = append(out.Circles, Circle{[2]float64{c.Center.Lat, c.Center.Lon}, c.Radius})
+	}
+	return out
+}
+
+// texts shows the SMS twins of a submission: of each template the longest over
+// all its communes, for that is what may cost most.
+func (s *server) texts(c *desk.Case) []Text {
+	sub := &c.Submission
+	if !slices.Contains(sub.Kinds, channels.SMS) {
+		return nil
+	}
+	var all []Text
+	for _, lang := range languages(sub.Revision) {
+		longest := map[string]int{} // template to its place in all
+		for _, commune := range sub.Communes {
+			place := s.Place(commune)
+			twins, err := s.Renderer.Twins(sub.Revision, place, lang)
+			if err != nil {
+				continue // this language says nothing to this commune
+			}
+			for _, t := range twins {
+				i, seen := longest[t.Template]
+				if seen && !worse(t, all[i]) {
+					continue
+				}
+				text := s.text(t, commune, lang)
+				if seen {
+					all[i] = text
+				} else {
+					longest[t.Template] = len(all)
+					all = append(all, text)
+				}
+			}
+		}
+	}
+	for i := range all {
+		r, err := s.Renderer.Render(sub.Revision, s.Place(all[i].Commune), channels.SMS, all[i].Language)
+		all[i].Goes = err == nil && r.Template == all[i].Template
+	}
+	return all
+}
+
+// worse reports whether a text is to be shown instead of one that is.
+func worse(t render.Text, shown Text) bool {
+	if refused := t.Err != nil; refused != (shown.Refused != "") {
+		return refused
+	}
+	return t.Parts > shown.Parts
+}
+
+func (s *server) text(t render.Text, commune area.Code, lang string) Text {
+	out := Text{
+		Language: lang, Template: t.Template, Commune: commune, Name: s.name(commune, lang),
+		Text: t.Text, Parts: t.Parts, Encoding: t.Encoding,
+	}
+	if t.Err != nil {
+		out.Refused = t.Err.Error()
+	}
+	return out
+}
+
+func languages(r *alert.Revision) []string {
+	var all []string
+	for i := range r.Infos {
+		if lang := r.Infos[i].Lang(); !slices.Contains(all, lang) {
+			all = append(all, lang)
+		}
+	}
+	return all
+}
+
+// coverage asks what came of a case, by channel and, if wanted, by commune.
+func (s *server) coverage(ctx context.Context, c *desk.Case, communes bool) (*Coverage, error) {
+	cells, err := s.Coverage.Cells(ctx, c.ID, c.Submission.Revision.Number)
+	if err != nil {
+		return nil, err
+	}
+	out := &Coverage{Channels: []Cell{}}
+	totals := coverage.Totals(cells)
+	for _, k := range channels.AllKinds() {
+		if t, ok := totals[k]; ok {
+			out.Channels = append(out.Channels, cellOf(t))
+			out.Pending += t.Count(channels.Pending) + t.Count(channels.Sending)
+		}
+	}
+	if !communes {
+		return out, nil
+	}
+	for _, group := range coverage.ByCommune(cells) {
+		m := Commune{Code: group[0].Commune, Name: s.name(group[0].Commune, "vi")}
+		for _, cell := range group {
+			m.Channels = append(m.Channels, cellOf(cell))
+		}
+		out.Communes = append(out.Communes, m)
+	}
+	return out, nil
+}
+
+func cellOf(c coverage.Cell) Cell {
+	out := Cell{Kind: c.Kind, Eligible: c.Eligible(), Missed: c.Missed(), Unknown: c.Unknown(), Outcomes: map[string]int{}}
+	for _, o := range channels.AllOutcomes() {
+		if n := c.Count(o); n > 0 {
+			out.Outcomes[o.String()] = n
+		}
+	}
+	return out
+}
