@@ -118,8 +118,8 @@ func (g *Gateway) openQueue(ctx context.Context) error {
 			return err
 		}
 		g.queue = q
+		g.onClose("queue", q.Close)
 	}
-	g.onClose("queue", g.queue.Close)
 	return nil
 }
 

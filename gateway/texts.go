@@ -22,11 +22,20 @@ func (g *Gateway) place(code area.Code) render.Place {
 	return render.Place{Code: string(u.Code), Kind: string(u.Kind), Name: u.Name, NameEN: u.NameEN, Collides: g.collide[u.Code]}
 }
 
-// complete writes headline, description and instruction of the infos that are
-// made from a template, before the revision is frozen.
+// complete writes who speaks, and headline, description and instruction of the
+// infos that are made from a template, before the revision is frozen.
 func (g *Gateway) complete(rev *alert.Revision) error {
 	for i := range rev.Infos {
 		in := &rev.Infos[i]
+		if in.SenderName == "" {
+			in.SenderName = g.cfg.Agency.Name
+			if in.Lang() == "en" {
+				in.SenderName = g.cfg.Agency.NameEN
+			}
+		}
+		if in.Contact == "" {
+			in.Contact = g.cfg.Agency.Contact
+		}
 		if in.Template == "" {
 			continue
 		}

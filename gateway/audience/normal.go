@@ -99,16 +99,21 @@ func notMobile(national string, n *phonenumbers.PhoneNumber) string {
 
 // subscription is a browser's push subscription (W3C Push API, toJSON).
 type subscription struct {
-	Endpoint string `json:"endpoint"`
-	Keys     struct {
-		P256dh string `json:"p256dh"`
-		Auth   string `json:"auth"`
-	} `json:"keys"`
+	Endpoint string    `json:"endpoint"`
+	P256dh   string    `json:"p256dh"`
+	Auth     string    `json:"auth"`
+	Keys     *pushKeys `json:"keys,omitempty"` // where browsers put them; not stored
+}
+
+type pushKeys struct {
+	P256dh string `json:"p256dh"`
+	Auth   string `json:"auth"`
 }
 
 const maxPushURL = 2048
 
-// normalizePush checks a subscription and returns its canonical JSON and its
+// normalizePush checks a subscription, with its keys under "keys" as browsers
+// write it or beside the endpoint, and returns its canonical JSON and its
 // endpoint, which alone identifies it. An http endpoint is admitted only at
 // the origin, which is empty in a live deployment.
 func normalizePush(s, origin string) (canonical, endpoint string, err error) {
@@ -119,7 +124,10 @@ func normalizePush(s, origin string) (canonical, endpoint string, err error) {
 	if err := checkPushURL(sub.Endpoint, origin); err != nil {
 		return "", "", err
 	}
-	key, err := decodeKey(sub.Keys.P256dh)
+	if sub.Keys != nil {
+		sub.P256dh, sub.Auth, sub.Keys = sub.Keys.P256dh, sub.Keys.Auth, nil
+	}
+	key, err := decodeKey(sub.P256dh)
 	if err != nil {
 		return "", "", refuse("keys.p256dh is not base64url")
 	}
@@ -127,12 +135,12 @@ func normalizePush(s, origin string) (canonical, endpoint string, err error) {
 		return "", "", refuse("keys.p256dh is not a point of P-256 (RFC 8291)")
 	}
 	const authSize = 16
-	auth, err := decodeKey(sub.Keys.Auth)
+	auth, err := decodeKey(sub.Auth)
 	if err != nil || len(auth) != authSize {
 		return "", "", refuse("keys.auth is not 16 bytes in base64url (RFC 8291)")
 	}
-	sub.Keys.P256dh = base64.RawURLEncoding.EncodeToString(key)
-	sub.Keys.Auth = base64.RawURLEncoding.EncodeToString(auth)
+	sub.P256dh = base64.RawURLEncoding.EncodeToString(key)
+	sub.Auth = base64.RawURLEncoding.EncodeToString(auth)
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)

@@ -3,6 +3,7 @@ package config
 import (
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/parser"
 )
 
 // Section is a part of the file that its owner decodes. The zero Section is an
@@ -36,11 +37,16 @@ func (s Section) Decode(v any) error {
 // NewSection makes a section of a Go value, for configurations that are built
 // in memory (the demo).
 func NewSection(v any) (Section, error) {
-	n, err := yaml.ValueToNode(v)
+	src, err := yaml.Marshal(v)
 	if err != nil {
 		return Section{}, err
 	}
-	return Section{node: n, file: "embedded configuration"}, nil
+	// Parsed back, because a node made of a value keeps the quotes as text.
+	file, err := parser.ParseBytes(src, 0)
+	if err != nil {
+		return Section{}, err
+	}
+	return Section{node: file.Docs[0].Body, file: "embedded configuration"}, nil
 }
 
 // UnmarshalYAML reads either the word none or a mapping.

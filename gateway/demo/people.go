@@ -6,6 +6,7 @@ import (
 
 	"loa/channels"
 	"loa/gateway/area"
+	"loa/gateway/audience"
 )
 
 // shares of the audience by channel, in percent.
@@ -80,7 +81,7 @@ func pick(bounds []int, x int) int {
 func number(rng *rand.Rand, taken map[string]bool) string {
 	for {
 		s := fmt.Sprintf("+84%s%07d", prefixes[rng.IntN(len(prefixes))], rng.IntN(10_000_000))
-		if !taken[s] {
+		if _, err := audience.NormalizePhone(s); err == nil && !taken[s] {
 			taken[s] = true
 			return s
 		}

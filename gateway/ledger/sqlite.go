@@ -11,7 +11,6 @@ import (
 	"net/url"
 	"path/filepath"
 	"strings"
-	"sync"
 	"time"
 
 	_ "modernc.org/sqlite" // registers the driver "sqlite"
@@ -24,9 +23,27 @@ type lite struct {
 	w        *writer
 	now      func() int64
 	life     string
+	readers  chan *reader // those that are free
+}
 
-	mu    sync.RWMutex
-	stmts map[string]*sql.Stmt // of the read pool
+// reader is one read connection with its prepared statements. Statements
+// belong to a connection: one prepared on the pool would wait for a second
+// connection while holding the first.
+type reader struct {
+	conn  *sql.Conn
+	stmts map[string]*sql.Stmt
+}
+
+func (r *reader) prepare(q string) (*sql.Stmt, error) {
+	if s, ok := r.stmts[q]; ok {
+		return s, nil
+	}
+	s, err := r.conn.PrepareContext(context.Background(), q)
+	if err != nil {
+		return nil, fmt.Errorf("ledger: prepare: %w", err)
+	}
+	r.stmts[q] = s
+	return s, nil
 }
 
 // dsn names the file and what every connection sets first.
@@ -65,10 +82,18 @@ func openLite(ctx context.Context, path string, opt Options) (*lite, error) {
 	rdb.SetMaxOpenConns(opt.Readers)
 	rdb.SetMaxIdleConns(opt.Readers)
 
+	readers := make(chan *reader, opt.Readers)
+	for range opt.Readers {
+		c, err := rdb.Conn(ctx)
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("ledger: %s: %w", path, err), rdb.Close(), conn.Close(), wdb.Close())
+		}
+		readers <- &reader{conn: c, stmts: make(map[string]*sql.Stmt)}
+	}
 	var life [8]byte
 	_, _ = rand.Read(life[:])
 	start := opt.Now()
-	d := &lite{wdb: wdb, rdb: rdb, conn: conn, life: hex.EncodeToString(life[:]), stmts: make(map[string]*sql.Stmt)}
+	d := &lite{wdb: wdb, rdb: rdb, conn: conn, life: hex.EncodeToString(life[:]), readers: readers}
 	// Differences of the injected clock are monotonic where it is.
 	d.now = func() int64 { return start.UnixNano() + int64(opt.Now().Sub(start)) }
 	own := make(map[string]*sql.Stmt)
@@ -96,49 +121,34 @@ func (d *lite) write(ctx context.Context, l lane, do func(tx) error) error {
 
 // read runs do in a read transaction: WAL gives it one state of the database.
 func (d *lite) read(ctx context.Context, do func(tx) error) error {
-	x, err := d.rdb.BeginTx(ctx, nil)
-	if err != nil {
+	var r *reader
+	select {
+	case r = <-d.readers:
+	case <-ctx.Done():
+		return fmt.Errorf("ledger: read: %w", ctx.Err())
+	}
+	defer func() { d.readers <- r }()
+	after := context.WithoutCancel(ctx)
+	if _, err := r.conn.ExecContext(after, "BEGIN"); err != nil {
 		return fmt.Errorf("ledger: read: %w", err)
 	}
-	err = do(&liteTx{ctx: ctx, now: d.now, life: d.life, prepare: func(q string) (*sql.Stmt, error) {
-		s, err := d.stmt(q)
-		if err != nil {
-			return nil, err
-		}
-		return x.StmtContext(ctx, s), nil
-	}})
-	if e := x.Rollback(); err == nil && e != nil {
+	err := do(&liteTx{ctx: ctx, now: d.now, life: d.life, prepare: r.prepare})
+	if _, e := r.conn.ExecContext(after, "ROLLBACK"); err == nil && e != nil {
 		err = fmt.Errorf("ledger: read: %w", e)
 	}
 	return err
-}
-
-func (d *lite) stmt(q string) (*sql.Stmt, error) {
-	d.mu.RLock()
-	s := d.stmts[q]
-	d.mu.RUnlock()
-	if s != nil {
-		return s, nil
-	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if s := d.stmts[q]; s != nil {
-		return s, nil
-	}
-	s, err := d.rdb.PrepareContext(context.Background(), q)
-	if err != nil {
-		return nil, fmt.Errorf("ledger: prepare: %w", err)
-	}
-	d.stmts[q] = s
-	return s, nil
 }
 
 // close waits for the group that is being committed; what still waits gets
 // ErrClosed.
 func (d *lite) close() error {
 	d.w.close()
+	var errs []error
+	for range cap(d.readers) {
+		errs = append(errs, (<-d.readers).conn.Close())
+	}
 	// The last connection to close folds the WAL into the file.
-	return errors.Join(d.rdb.Close(), d.conn.Close(), d.wdb.Close())
+	return errors.Join(errors.Join(errs...), d.rdb.Close(), d.conn.Close(), d.wdb.Close())
 }
 
 var liteDialect = dialect{
