@@ -50,7 +50,12 @@ The exit code is 0 when every file can be read and 1 when one is refused.`,
 		Example: `  loa cap validate warning.xml
   loa cap validate --json inbox/*.xml
   curl -s https://example.org/warning.xml | loa cap validate -`,
-		Args:         cobra.MinimumNArgs(1),
+		Args: func(_ *cobra.Command, files []string) error {
+			if len(files) == 0 {
+				return errors.New(`name a file to check, or "-" for the standard input`)
+			}
+			return nil
+		},
 		SilenceUsage: true,
 		RunE: func(cmd *cobra.Command, files []string) error {
 			show := showCapText
@@ -97,15 +102,12 @@ func validateCap(ctx context.Context, file string, stdin io.Reader) capVerdict {
 }
 
 func readCapFile(ctx context.Context, file string, stdin io.Reader) ([]cap.Note, error) {
-	if ctx == nil {
-		ctx = context.Background()
-	}
 	if file != "-" {
 		f, err := os.Open(file) //nolint:gosec // the user names the file to be read
 		if err != nil {
 			return nil, err
 		}
-		defer f.Close() //nolint:errcheck // only read
+		defer func() { _ = f.Close() }()
 		stdin = f
 	}
 	_, notes, err := cap.Read(ctx, stdin, cap.Options{})

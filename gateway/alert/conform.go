@@ -170,7 +170,7 @@ func conformArea(f *faults, field string, a *Area) {
 		f.add(field+".ceiling", "C65", "only with an altitude and not below it")
 	}
 	for _, h := range []*float64{a.Altitude, a.Ceiling} {
-		if h != nil && !(math.Abs(*h) <= MaxHeight) { // also true for NaN
+		if h != nil && (math.IsNaN(*h) || math.Abs(*h) > MaxHeight) {
 			f.add(field+".altitude", "C65", "at most a million feet up or down")
 		}
 	}

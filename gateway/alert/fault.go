@@ -18,7 +18,6 @@ func (e *FieldError) Error() string { return e.Field + ": " + e.Text + " (" + e.
 // FieldErrors lists the field errors in err, for a form that shows each beside
 // its field.
 func FieldErrors(err error) []*FieldError {
-	var one *FieldError
 	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		var all []*FieldError
 		for _, e := range joined.Unwrap() {
@@ -26,7 +25,7 @@ func FieldErrors(err error) []*FieldError {
 		}
 		return all
 	}
-	if errors.As(err, &one) {
+	if one, ok := errors.AsType[*FieldError](err); ok {
 		return []*FieldError{one}
 	}
 	return nil

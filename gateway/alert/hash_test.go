@@ -53,9 +53,6 @@ func TestHashIsStable(t *testing.T) {
 			t.Errorf("hash = %s, want %s", got, want)
 		}
 	}
-	if full().Hash() != full().Hash() {
-		t.Error("two equal revisions differ")
-	}
 }
 
 func TestHashText(t *testing.T) {
@@ -110,7 +107,7 @@ func TestHashCoversEveryField(t *testing.T) {
 			}
 			v.Set(v.Slice(0, v.Len()-1))
 		case reflect.Struct:
-			if at, ok := v.Interface().(time.Time); ok {
+			if at, ok := reflect.TypeAssert[time.Time](v); ok {
 				v.Set(reflect.ValueOf(at.Add(time.Nanosecond)))
 				break
 			}

@@ -70,8 +70,7 @@ func TestCheckReferences(t *testing.T) {
 
 // rules lists the rules named in err, "held" for a HeldError.
 func rules(err error) []string {
-	var held *HeldError
-	if errors.As(err, &held) {
+	if _, held := errors.AsType[*HeldError](err); held {
 		return []string{"held"}
 	}
 	var found []string

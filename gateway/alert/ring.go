@@ -47,7 +47,7 @@ func (c Circle) Check() error {
 	if err := c.Center.Check(); err != nil {
 		return err
 	}
-	if !(c.Radius > 0 && c.Radius <= MaxRadius) { // also true for NaN
+	if math.IsNaN(c.Radius) || c.Radius <= 0 || c.Radius > MaxRadius {
 		return ErrRadius
 	}
 	return nil

@@ -3,14 +3,22 @@ package alert
 // The words of CAP 1.2, spelled as CAP spells them (OASIS CAP-v1.2, section
 // 3.2). An empty value means that the element is absent.
 type (
-	Status       string
-	MsgType      string
-	Scope        string
-	Category     string
+	// Status says whether the message is meant in earnest.
+	Status string
+	// MsgType says what the message does to earlier ones.
+	MsgType string
+	// Scope says who may read the message.
+	Scope string
+	// Category is a kind of danger, of twelve.
+	Category string
+	// ResponseType is a kind of action that people are asked for.
 	ResponseType string
-	Urgency      string
-	Severity     string
-	Certainty    string
+	// Urgency says how soon people must act.
+	Urgency string
+	// Severity says how much is at stake.
+	Severity string
+	// Certainty says how sure it is that the danger comes.
+	Certainty string
 )
 
 // Values of Status.

@@ -31,9 +31,10 @@ func Read(ctx context.Context, r io.Reader, opt Options) (*alert.Revision, []Not
 	opt = opt.withDefaults()
 	ctx, cancel := context.WithTimeout(ctx, opt.Timeout)
 	defer cancel()
-	src, mark, err := openSource(ctx, r, opt.MaxBytes)
-	s := &scanner{ctx: ctx, opt: opt, mark: mark, counts: map[string]int{}, untidy: map[string]bool{}}
-	s.dec = xml.NewDecoder(src)
+	src := &source{ctx: ctx, from: r, left: opt.MaxBytes}
+	text, mark, err := src.open()
+	s := &scanner{ctx: ctx, opt: opt, src: src, mark: mark, counts: map[string]int{}, untidy: map[string]bool{}}
+	s.dec = xml.NewDecoder(text)
 	s.dec.CharsetReader = s.charset
 	if err != nil {
 		return nil, nil, s.failure(err)

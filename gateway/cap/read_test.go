@@ -157,8 +157,7 @@ func TestRefusalIsCheap(t *testing.T) {
 		runtime.ReadMemStats(&before)
 		_, _, err := Read(t.Context(), r, Options{})
 		runtime.ReadMemStats(&after)
-		var refusal *Refusal
-		if !errors.As(err, &refusal) {
+		if _, ok := errors.AsType[*Refusal](err); !ok {
 			t.Errorf("%s: %v", name, err)
 		}
 		if grown := after.TotalAlloc - before.TotalAlloc; grown > 16<<20 {

@@ -18,8 +18,9 @@ const (
 
 // scanner reads tokens in one pass and keeps count of them.
 type scanner struct {
-	ctx      context.Context //nolint:containedctx // one scanner is one reading
+	ctx      context.Context // one scanner is one reading
 	opt      Options
+	src      *source
 	dec      *xml.Decoder
 	mark     bool   // the text began with the mark of UTF-8
 	rootID   string // what a signature calls the whole message, beside ""
@@ -131,26 +132,27 @@ func (s *scanner) attributes(e xml.StartElement) error {
 // failure sorts what stopped the decoder: a refusal, a fault of the XML, or a
 // source that broke, which is nobody's fault and no refusal.
 func (s *scanner) failure(err error) error {
-	var refusal *Refusal
-	var syntax *xml.SyntaxError
-	switch {
-	case errors.Is(err, io.EOF):
+	if errors.Is(err, io.EOF) {
 		return io.EOF
-	case errors.As(err, &refusal):
+	}
+	if refusal, ok := errors.AsType[*Refusal](err); ok {
 		if refusal.Line == 0 {
 			refusal.Line, refusal.Column = max(s.pos.line, 1), max(s.pos.column, 1)
 		}
 		return refusal
-	case errors.As(err, &syntax):
-		rule := "C01"
-		if strings.HasPrefix(syntax.Msg, "invalid character entity") {
+	}
+	if s.src.err != nil {
+		return fmt.Errorf("cap: the message could not be read: %w", s.src.err)
+	}
+	rule, text := "C01", err.Error()
+	if syntax, ok := errors.AsType[*xml.SyntaxError](err); ok {
+		text = syntax.Msg
+		if strings.HasPrefix(text, "invalid character entity") {
 			rule = "A04"
 		}
-		line, column := s.dec.InputPos()
-		return position{line, column}.refuse(rule, "not well-formed XML: %.200s", syntax.Msg)
-	default:
-		return fmt.Errorf("cap: the message could not be read: %w", err)
 	}
+	line, column := s.dec.InputPos()
+	return position{line, column}.refuse(rule, "not well-formed XML: %.200s", text)
 }
 
 // block describes an element that holds elements, in the order of the schema.

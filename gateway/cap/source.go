@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"strings"
 	"unicode/utf8"
@@ -16,18 +17,19 @@ const maxTag = 64 << 10
 // source is the message as bytes: no more of them than allowed, no later than
 // allowed, without a byte order mark.
 type source struct {
-	ctx  context.Context //nolint:containedctx // io.Reader has no place for it
+	ctx  context.Context // io.Reader has no place for it
 	from io.Reader
 	left int64
-	tag  int // bytes since a '<' that no '>' has closed; 0 outside
+	tag  int   // bytes since a '<' that no '>' has closed; 0 outside
+	err  error // what broke from, if it broke
 }
 
-// openSource looks at the first bytes: UTF-16 and UTF-32 are refused, the mark
+// open looks at the first bytes: UTF-16 and UTF-32 are refused, the mark
 // of UTF-8 is dropped and reported.
-func openSource(ctx context.Context, r io.Reader, maxBytes int64) (src io.Reader, mark bool, err error) {
-	br := bufio.NewReader(&source{ctx: ctx, from: r, left: maxBytes})
+func (s *source) open() (r io.Reader, mark bool, err error) {
+	br := bufio.NewReader(s)
 	head, err := br.Peek(4)
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, false, err
 	}
 	if bytes.HasPrefix(head, []byte{0xfe, 0xff}) || bytes.HasPrefix(head, []byte{0xff, 0xfe}) || bytes.IndexByte(head, 0) >= 0 {
@@ -53,6 +55,9 @@ func (s *source) Read(p []byte) (int, error) {
 		p = p[:s.left+1]
 	}
 	n, err := s.from.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) {
+		s.err = err
+	}
 	s.left -= int64(n)
 	if s.left < 0 {
 		return 0, &Refusal{Rule: "A16", Text: "the message is too large"}

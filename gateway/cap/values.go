@@ -59,7 +59,7 @@ func parseTime(text string) (time.Time, error) {
 // references reads "sender,identifier,sent …" and returns the entries that are
 // something else.
 func references(text string) (refs []alert.Reference, wrong []string) {
-	for _, entry := range strings.Fields(text) {
+	for entry := range strings.FieldsSeq(text) {
 		parts := strings.Split(entry, ",")
 		if len(parts) != 3 || parts[0] == "" || parts[1] == "" || !dateTime.MatchString(parts[2]) {
 			wrong = append(wrong, entry)
