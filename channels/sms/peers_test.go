@@ -184,7 +184,7 @@ func TestRequestsFitTwiliosDescription(t *testing.T) {
 			"messaging_service_sid: MG00112233445566778899aabbccddeeff", 1),
 	} {
 		s := sms.OpenSender(t, text, sms.DepsAt(origin))
-		for _, left := range []time.Duration{500 * time.Millisecond, time.Hour, 100 * time.Hour} {
+		for _, left := range []time.Duration{5 * time.Second, time.Hour, 100 * time.Hour} {
 			m := sms.NewMessage(t, "")
 			m.Ref, m.Expires = "812.17.1 a/b?&=ữ", time.Now().Add(left)
 			if _, err := s.Send(t.Context(), m); err != nil {
@@ -225,8 +225,8 @@ func TestStandInFitsTwiliosDescription(t *testing.T) {
 			t.Errorf("%s: %s", path, v)
 		}
 	}
-	if found := violations(t, origin+base+".json?PageSize=five"); len(found) == 0 {
-		t.Error("prism let a page size through that is no number: it checks nothing")
+	if found := violations(t, origin+base+".json?DateSent=yesterday"); len(found) == 0 { // the stand-in itself lets this pass
+		t.Error("prism let a date through that is none: it checks nothing")
 	}
 }
 

@@ -5,10 +5,12 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httptrace"
 	"net/url"
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -113,5 +115,36 @@ func TestEnvironmentChangesNothing(t *testing.T) {
 	s := openSender(t, section(server.URL), deps(server.URL))
 	if _, err := s.Send(t.Context(), message(t, "")); err != nil {
 		t.Errorf("send: %v", err)
+	}
+}
+
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// The transport looks for another connection only when nothing was written on
+// the one before; when it then finds none, nothing was sent.
+func TestConnectionLostBeforeWriting(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		again bool
+		want  channels.Fault
+	}{
+		"looked for another": {true, channels.FaultTransient},
+		"gave up on the one": {false, channels.FaultAmbiguous},
+	} {
+		s := openSender(t, section(local), deps(local))
+		s.http.Transport = roundTrip(func(r *http.Request) (*http.Response, error) {
+			trace := httptrace.ContextClientTrace(r.Context())
+			trace.GetConn("")
+			trace.GotConn(httptrace.GotConnInfo{Reused: true})
+			if c.again {
+				trace.GetConn("")
+			}
+			return nil, syscall.ECONNREFUSED
+		})
+		if _, err := s.Send(t.Context(), message(t, "")); err == nil || channels.AsError(err).Fault != c.want {
+			t.Errorf("%s: error is %v, want %v", name, err, c.want)
+		}
 	}
 }
