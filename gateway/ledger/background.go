@@ -4,14 +4,15 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"time"
 
 	"loa/gateway/alert"
 	"loa/gateway/delivery"
 )
 
 // resume takes up what an earlier process left: known endpoints that have not
-// moved, imports given up, batches of dead alerts. Alone in the database, an
-// import that is still open has nobody who would end it.
+// moved, imports given up, batches of dead alerts, copies of erased rows. Alone
+// in the database, an import that is still open has nobody who would end it.
 func (l *Ledger) resume(ctx context.Context, alone bool) error {
 	var shown []int64
 	err := l.db.write(ctx, acts, func(t tx) error {
@@ -40,6 +41,9 @@ func (l *Ledger) resume(ctx context.Context, alone bool) error {
 		}
 	}
 	l.clean()
+	if alone {
+		l.scrub()
+	}
 	return nil
 }
 
@@ -50,6 +54,27 @@ func (l *Ledger) clean() {
 		err := errors.Join(l.sweep(l.ctx, dropRows), l.sweep(l.ctx, closeDead))
 		if err != nil && l.ctx.Err() == nil && !errors.Is(err, ErrClosed) {
 			l.log.Error("ledger: background work failed, it is taken up at the next start", slog.Any("error", err))
+		}
+	})
+}
+
+// scrubEvery is how long an erasure waits for readers before it tries again.
+const scrubEvery = 100 * time.Millisecond
+
+// scrub overwrites older copies of what was erased, as soon as nobody reads.
+func (l *Ledger) scrub() {
+	l.work.Go(func() {
+		err := l.db.scrub(l.ctx)
+		for errors.Is(err, errBusy) {
+			select {
+			case <-l.ctx.Done():
+				return
+			case <-time.After(scrubEvery):
+			}
+			err = l.db.scrub(l.ctx)
+		}
+		if err != nil && l.ctx.Err() == nil {
+			l.log.Error("ledger: erased rows are gone, but older copies of them could not be overwritten", slog.Any("error", err))
 		}
 	})
 }

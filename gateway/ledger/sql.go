@@ -54,10 +54,13 @@ type base interface {
 	write(ctx context.Context, l lane, do func(tx) error) error
 	// read runs do on a consistent state.
 	read(ctx context.Context, do func(tx) error) error
-	// scrub overwrites what has been deleted, as far as the database can.
+	// scrub overwrites what has been deleted, as far as the database can. It
+	// returns errBusy if others are in the way.
 	scrub(ctx context.Context) error
 	close() error
 }
+
+var errBusy = errors.New("ledger: others are reading")
 
 // one scans the only row of an answer and reports whether there was one.
 func one(t tx, query string, args []any, dest ...any) (bool, error) {

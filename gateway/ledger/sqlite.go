@@ -20,6 +20,7 @@ import (
 type lite struct {
 	wdb, rdb *sql.DB
 	conn     *sql.Conn
+	path     string
 	w        *writer
 	now      func() int64
 	life     string
@@ -93,7 +94,7 @@ func openLite(ctx context.Context, path string, opt Options) (*lite, error) {
 	var life [8]byte
 	_, _ = rand.Read(life[:])
 	start := opt.Now()
-	d := &lite{wdb: wdb, rdb: rdb, conn: conn, life: hex.EncodeToString(life[:]), readers: readers}
+	d := &lite{wdb: wdb, rdb: rdb, conn: conn, path: path, life: hex.EncodeToString(life[:]), readers: readers}
 	// Differences of the injected clock are monotonic where it is.
 	d.now = func() int64 { return start.UnixNano() + int64(opt.Now().Sub(start)) }
 	own := make(map[string]*sql.Stmt)
@@ -240,14 +241,18 @@ func (o Options) defaults() Options {
 }
 
 // scrub folds the WAL into the file and empties it, so that no older copy of a
-// page stays. Deleted rows are overwritten by secure_delete.
+// page stays; deleted rows are overwritten by secure_delete. It has a
+// connection of its own and gives way to readers at once: while it waits, the
+// writer would wait with it.
 func (d *lite) scrub(ctx context.Context) error {
-	var busy, frames, moved int
-	if err := d.rdb.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &frames, &moved); err != nil {
+	db, err := sql.Open("sqlite", dsn(d.path, "busy_timeout(20)"))
+	if err != nil {
 		return err
 	}
-	if busy != 0 {
-		return errors.New("readers are in the way")
+	var busy, frames, moved int
+	err = db.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &frames, &moved)
+	if err == nil && busy != 0 {
+		err = errBusy
 	}
-	return nil
+	return errors.Join(err, db.Close())
 }

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"context"
 	"path/filepath"
 	"testing"
 	"time"
@@ -48,15 +49,23 @@ func openAt(t *testing.T, path string, opt Options) *Ledger {
 	return l
 }
 
-func must(t *testing.T, err error) {
+// teller is a test, a benchmark or a story of rapid.
+type teller interface {
+	Helper()
+	Fatal(args ...any)
+	Fatalf(format string, args ...any)
+	Context() context.Context
+}
+
+func must(t teller, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
 	}
 }
 
-func got[T any](v T, err error) func(t *testing.T) T {
-	return func(t *testing.T) T {
+func got[T any](v T, err error) func(t teller) T {
+	return func(t teller) T {
 		t.Helper()
 		must(t, err)
 		return v
@@ -81,7 +90,7 @@ func record(act string, id alert.ID) audit.Record {
 
 // approve carries an alert from nothing to approved, with a request of the
 // alert's id as its key.
-func approve(t *testing.T, l *Ledger, id alert.ID) desk.Case {
+func approve(t teller, l *Ledger, id alert.ID) desk.Case {
 	t.Helper()
 	c := draft(id)
 	must(t, l.Desk().Create(t.Context(), c, record("alert.draft", id)))
@@ -97,7 +106,7 @@ func approve(t *testing.T, l *Ledger, id alert.ID) desk.Case {
 }
 
 // stop ends an approved alert.
-func stop(t *testing.T, l *Ledger, c desk.Case, to alert.State) {
+func stop(t teller, l *Ledger, c desk.Case, to alert.State) {
 	t.Helper()
 	from := c.State
 	c.State, c.EndedAt = to, noon.Add(time.Minute)
@@ -117,7 +126,7 @@ func batch(id alert.ID, first int64, n int) delivery.Batch {
 }
 
 // cut stores batches under the request of the alert, whose cursor stays open.
-func cut(t *testing.T, l *Ledger, id alert.ID, bs ...delivery.Batch) []delivery.BatchID {
+func cut(t teller, l *Ledger, id alert.ID, bs ...delivery.Batch) []delivery.BatchID {
 	t.Helper()
 	for _, j := range got(l.Dispatch().Jobs(t.Context(), noon, 1000))(t) {
 		if j.Key == string(id) {
@@ -130,14 +139,14 @@ func cut(t *testing.T, l *Ledger, id alert.ID, bs ...delivery.Batch) []delivery.
 	return nil
 }
 
-func claim(t *testing.T, l *Ledger, now time.Time, ids ...delivery.BatchID) []delivery.Lease {
+func claim(t teller, l *Ledger, now time.Time, ids ...delivery.BatchID) []delivery.Lease {
 	t.Helper()
 	return got(l.Delivery().Claim(t.Context(), delivery.ClaimRequest{
 		Kind: channels.SMS, Holder: "test/1", Batches: ids, Max: 10, Now: now, ResendAt: now.Add(20 * time.Second),
 	}))(t)
 }
 
-func advance(t *testing.T, l *Ledger, now time.Time, s delivery.Step) delivery.Verdict {
+func advance(t teller, l *Ledger, now time.Time, s delivery.Step) delivery.Verdict {
 	t.Helper()
 	return got(l.Delivery().Advance(t.Context(), now, []delivery.Step{s}))(t)[0]
 }
