@@ -212,7 +212,7 @@ func (k *killed) dead() bool {
 // around commits of an expansion, reopens the file and goes on.
 func TestKilledInTheMiddleOfACut(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, 9000)
+	h := newHouse(t, 4000)
 	kills := 0
 	rapid.Check(t, func(rt *rapid.T) {
 		r := h.approve(func(r *dispatch.Request) {
@@ -243,7 +243,7 @@ func TestKilledInTheMiddleOfACut(t *testing.T) {
 
 func TestTwoNodesShareAnExpansion(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, 20000)
+	h := newHouse(t, 5000)
 	r := h.approve(func(r *dispatch.Request) { r.Areas = []area.Code{"00001", "00002", "00003"} })
 	var wg sync.WaitGroup
 	for range 2 {
