@@ -60,6 +60,7 @@ type Gateway struct {
 	queue      *queue.Queue // nil: none by choice
 	dispatcher *dispatch.Dispatcher
 	drivers    []opened
+	senders    []render.Sender // under which SMS go out
 	live       liveList
 	collide    map[area.Code]bool // communes whose unmarked name is ambiguous
 	closers    []closer

@@ -1,12 +1,18 @@
 package gateway
 
 import (
+	"context"
 	"net/http"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"loa/channels"
+	"loa/gateway/alert"
+	"loa/gateway/dispatch"
+	"loa/gateway/web/api"
 )
 
 // publicHandler is what the network sees: the drivers' callbacks and sockets,
@@ -19,6 +25,7 @@ func (g *Gateway) publicHandler() http.Handler {
 			mux.Handle(prefix+"/", http.StripPrefix(prefix, h.Handler()))
 		}
 	}
+	mux.Handle("/api/", api.Public(g.api()))
 	mux.HandleFunc("GET /healthz", g.healthz)
 	mux.HandleFunc("GET /readyz", g.readyz)
 	return headers(mux)
@@ -29,8 +36,30 @@ func (g *Gateway) publicHandler() http.Handler {
 func (g *Gateway) localHandler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(g.Metrics, promhttp.HandlerOpts{}))
+	mux.Handle("/api/", headers(api.Local(g.api())))
 	mux.Handle("/", g.publicHandler())
 	return mux
+}
+
+// LocalHandler is what the socket of a running gateway serves, for a command
+// that works on the data folder itself because none is running.
+func (g *Gateway) LocalHandler() http.Handler { return g.localHandler() }
+
+// api is what the API needs of the rooms.
+func (g *Gateway) api() api.Deps {
+	return api.Deps{
+		Desk: g.Desk, Account: g.Account, Audience: g.Audience, Areas: g.Areas, Shapes: g.Shapes, Coverage: g.Coverage,
+		Renderer: g.Renderer, Place: g.place, Senders: g.senders, Now: g.now, Log: g.log,
+		Cutting: g.cutting,
+	}
+}
+
+// cutting reports whether some of an alert's recipients may not be in the
+// ledger yet: a request of its is still being made into batches.
+func (g *Gateway) cutting(ctx context.Context, id alert.ID) (bool, error) {
+	const ahead, all = 24 * time.Hour, 10_000
+	jobs, err := g.ledger.Dispatch().Jobs(ctx, g.now().Add(ahead), all)
+	return slices.ContainsFunc(jobs, func(j dispatch.Job) bool { return j.Alert == id }), err
 }
 
 func headers(next http.Handler) http.Handler {

@@ -4,7 +4,9 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/tls"
+	"encoding/json"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -56,6 +58,35 @@ type smsConfig struct {
 	MaxParts   int                 `yaml:"max_parts"`
 	Senders    []render.Sender     `yaml:"senders"`
 	Registered []render.Registered `yaml:"registered"`
+	// RegisteredIn names a JSON file of more registered texts, as "loa templates
+	// export" writes it, relative to the configuration.
+	RegisteredIn string `yaml:"registered_in"`
+}
+
+// maxRegistered bounds the file of registered texts, in bytes.
+const maxRegistered = 16 << 20
+
+// registered lists the texts of the section and those of its file.
+func (c *smsConfig) registered(dir string) ([]render.Registered, error) {
+	if c.RegisteredIn == "" {
+		return c.Registered, nil
+	}
+	path := c.RegisteredIn
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(dir, path)
+	}
+	f, err := os.Open(path) //nolint:gosec // the operator names the file
+	if err != nil {
+		return nil, fmt.Errorf("sms.registered_in: %w", err)
+	}
+	defer func() { _ = f.Close() }()
+	var more []render.Registered
+	dec := json.NewDecoder(io.LimitReader(f, maxRegistered))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&more); err != nil {
+		return nil, fmt.Errorf("sms.registered_in: %s: %w", path, err)
+	}
+	return slices.Concat(c.Registered, more), nil
 }
 
 func (g *Gateway) openRenderer(context.Context) error {
@@ -63,6 +94,11 @@ func (g *Gateway) openRenderer(context.Context) error {
 	if err := g.cfg.SMS.Decode(&c); err != nil {
 		return err
 	}
+	texts, err := c.registered(g.cfg.SMS.Dir())
+	if err != nil {
+		return err
+	}
+	g.senders = c.Senders
 	a := g.cfg.Agency
 	opt := render.Options{
 		Parts:      g.opt.Parts,
@@ -71,9 +107,8 @@ func (g *Gateway) openRenderer(context.Context) error {
 		Twin:       c.Twin,
 		MaxParts:   c.MaxParts,
 		Senders:    c.Senders,
-		Registered: c.Registered,
+		Registered: texts,
 	}
-	var err error
 	if g.Renderer, err = render.New(g.opt.Templates, opt); err != nil {
 		return err
 	}

@@ -34,6 +34,17 @@ type Config struct {
 	Delivery   Delivery   `yaml:"delivery"`
 	SMS        Section    `yaml:"sms"` // registered senders and templates, decoded by the renderer
 	Channels   []Channel  `yaml:"channels"`
+
+	where func(key string) string // set by Load
+}
+
+// Where is "file:line:column: " of a key ("channels[0].settings"), for faults
+// that show only when a section's owner reads it; empty if there is no file.
+func (c *Config) Where(key string) string {
+	if c.where == nil {
+		return ""
+	}
+	return c.where(key) + ": "
 }
 
 // Ledger chooses the database: SQLite in the data folder unless Postgres is set.
@@ -63,7 +74,9 @@ type Sentinel struct {
 
 // Keys holds the one secret all others are derived from.
 type Keys struct {
-	Master channels.Secret `yaml:"master"` // 32 random bytes in base64
+	// Master is 32 random bytes in base64. Required in a live deployment; in
+	// drill and demo a key is made in the data folder when there is none.
+	Master channels.Secret `yaml:"master"`
 }
 
 // Agency is who speaks: the registered short name in messages, the full name

@@ -51,6 +51,7 @@ func parse(path string, src []byte) (*Config, error) {
 	if err := errors.Join(v.faults...); err != nil {
 		return nil, err
 	}
+	cfg.where = v.where
 	return cfg, nil
 }
 

@@ -1,6 +1,8 @@
 package config
 
 import (
+	"path/filepath"
+
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
@@ -21,6 +23,9 @@ func (s *Section) UnmarshalYAML(n ast.Node) error {
 
 // Present reports whether the file has the section.
 func (s Section) Present() bool { return s.node != nil }
+
+// Dir is the folder that relative paths of the section are meant from.
+func (s Section) Dir() string { return filepath.Dir(s.file) }
 
 // Decode fills v strictly: an unknown key is an error that names file, line and
 // column. An absent section leaves v as it is.

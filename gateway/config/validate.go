@@ -22,13 +22,21 @@ type validation struct {
 }
 
 func (v *validation) fault(key, format string, args ...any) {
-	where := v.path
-	if p, err := yaml.PathString("$." + key); err == nil {
+	v.faults = append(v.faults, fmt.Errorf("%s: %s: %s", v.where(key), key, fmt.Sprintf(format, args...)))
+}
+
+// where is "file:line:column" of a key, or of what holds it, or the file alone.
+func (v *validation) where(key string) string {
+	for ; key != ""; key = key[:max(0, strings.LastIndexAny(key, ".["))] {
+		p, err := yaml.PathString("$." + key)
+		if err != nil {
+			continue
+		}
 		if n, err := p.FilterNode(v.body); err == nil && n != nil {
-			where = position(v.path, n)
+			return position(v.path, n)
 		}
 	}
-	v.faults = append(v.faults, fmt.Errorf("%s: %s: %s", where, key, fmt.Sprintf(format, args...)))
+	return v.path
 }
 
 func (v *validation) check(c *Config) {
@@ -46,7 +54,8 @@ func (v *validation) check(c *Config) {
 	if c.Ledger.Postgres != "" && !strings.HasPrefix(c.Ledger.Postgres.Reveal(), "postgres://") {
 		v.fault("ledger.postgres", "a postgres:// connection string is required")
 	}
-	if err := CheckMaster(c.Keys.Master); err != nil {
+	// Elsewhere a key is made in the data folder at the first start.
+	if err := CheckMaster(c.Keys.Master); err != nil && (c.Keys.Master != "" || c.Deployment == Live) {
 		v.fault("keys.master", "%s", err)
 	}
 	v.agency(c)

@@ -14,6 +14,7 @@ import (
 
 	"loa/channels"
 	"loa/gateway/account"
+	"loa/gateway/alert"
 	"loa/gateway/area"
 	"loa/gateway/audience"
 	"loa/gateway/coverage"
@@ -33,8 +34,10 @@ type Deps struct {
 	Renderer *render.Renderer
 	Place    func(area.Code) render.Place
 	Senders  []render.Sender // under which SMS go out
-	Now      func() time.Time
-	Log      *slog.Logger
+	// Cutting reports whether some of an alert's recipients are not counted yet.
+	Cutting func(ctx context.Context, id alert.ID) (bool, error)
+	Now     func() time.Time
+	Log     *slog.Logger
 }
 
 // server is Deps with the handlers.

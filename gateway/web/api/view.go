@@ -70,7 +70,8 @@ type Text struct {
 
 // Coverage is what came of a revision.
 type Coverage struct {
-	Pending  int       `json:"pending"` // recipients whose send has not ended
+	Cutting  bool      `json:"cutting,omitempty"` // more recipients are about to be counted
+	Pending  int       `json:"pending"`           // recipients whose send has not ended
 	Channels []Cell    `json:"channels"`
 	Communes []Commune `json:"communes,omitempty"`
 }
@@ -255,11 +256,15 @@ func languages(r *alert.Revision) []string {
 
 // coverage asks what came of a case, by channel and, if wanted, by commune.
 func (s *server) coverage(ctx context.Context, c *desk.Case, communes bool) (*Coverage, error) {
+	cutting, err := s.Cutting(ctx, c.ID) // first, or what is cut between the two questions is missed
+	if err != nil {
+		return nil, err
+	}
 	cells, err := s.Coverage.Cells(ctx, c.ID, c.Submission.Revision.Number)
 	if err != nil {
 		return nil, err
 	}
-	out := &Coverage{Channels: []Cell{}}
+	out := &Coverage{Channels: []Cell{}, Cutting: cutting}
 	totals := coverage.Totals(cells)
 	for _, k := range channels.AllKinds() {
 		if t, ok := totals[k]; ok {
