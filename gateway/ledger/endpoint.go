@@ -57,17 +57,24 @@ func live(t tx, kind int64, es []audience.Sealed) (map[[16]byte]*endpointRow, er
 			lookups = append(lookups, es[i].Lookup[:])
 		}
 	}
-	d := t.dialect()
-	err := t.each("SELECT "+endpointColumns+" FROM endpoint WHERE kind = ? AND retired = 0 AND lookup"+d.inBlobs, []any{kind, d.blobs(lookups)},
-		func(scan func(...any) error) error {
-			e := &endpointRow{}
-			if err := e.scan(scan); err != nil {
-				return err
-			}
-			known[[16]byte(e.lookup)] = e
-			return nil
-		})
-	return known, err
+	row := func(scan func(...any) error) error {
+		e := &endpointRow{}
+		if err := e.scan(scan); err != nil {
+			return err
+		}
+		known[[16]byte(e.lookup)] = e
+		return nil
+	}
+	const query = "SELECT " + endpointColumns + " FROM endpoint WHERE kind = ? AND retired = 0 AND lookup"
+	if d := t.dialect(); d.inBlobs != "" {
+		return known, t.each(query+d.inBlobs, []any{kind, d.blobs(lookups)}, row)
+	}
+	for _, l := range lookups {
+		if err := t.each(query+" = ?", []any{kind, l}, row); err != nil {
+			return nil, err
+		}
+	}
+	return known, nil
 }
 
 // count moves the counts of a cell.

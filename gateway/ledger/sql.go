@@ -34,6 +34,8 @@ type dialect struct {
 	ints  func([]int64) any
 	strs  func([]string) any
 	// inInts, inStrs and inBlobs stand after a column and take one argument.
+	// An empty inBlobs says to ask for one at a time: SQLite would walk the
+	// whole index for a list.
 	inInts, inStrs, inBlobs string
 	blobs                   func([][]byte) any
 }

@@ -153,18 +153,10 @@ func (d *lite) close() error {
 }
 
 var liteDialect = dialect{
-	inInts:  " IN (SELECT value FROM json_each(?))",
-	inStrs:  " IN (SELECT value FROM json_each(?))",
-	inBlobs: " IN (SELECT unhex(value) FROM json_each(?))",
-	ints:    func(v []int64) any { return jsonText(v) },
-	strs:    func(v []string) any { return jsonText(v) },
-	blobs: func(v [][]byte) any {
-		hexes := make([]string, len(v))
-		for i, b := range v {
-			hexes[i] = hex.EncodeToString(b)
-		}
-		return jsonText(hexes)
-	},
+	inInts: " IN (SELECT value FROM json_each(?))",
+	inStrs: " IN (SELECT value FROM json_each(?))",
+	ints:   func(v []int64) any { return jsonText(v) },
+	strs:   func(v []string) any { return jsonText(v) },
 }
 
 func jsonText(v any) string {
