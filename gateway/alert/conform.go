@@ -206,8 +206,8 @@ func filled(f *faults, field, rule, value string) {
 
 func quotable(f *faults, field, rule string, items []string) {
 	for i, s := range items {
-		if strings.TrimSpace(s) == "" || strings.ContainsAny(s, "\"\t\n\r") || !lawfulXML(s) {
-			f.add(at(field, i), rule, "text without quotation marks and line ends")
+		if s == "" || strings.Join(strings.Fields(s), " ") != s || strings.Contains(s, `"`) || !lawfulXML(s) {
+			f.add(at(field, i), rule, "words with single blanks between them, without quotation marks")
 		}
 	}
 }

@@ -1,6 +1,12 @@
 package alert
 
-import "testing"
+import (
+	"encoding/csv"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
 
 func TestTextRules(t *testing.T) {
 	t.Parallel()
@@ -66,6 +72,30 @@ func TestNamesAndAddresses(t *testing.T) {
 	} {
 		if got := AbsoluteURL(s); got != want {
 			t.Errorf("AbsoluteURL(%q) = %v", s, got)
+		}
+	}
+}
+
+// Every text of the catalogue may be sent: only the duty roster's has a link.
+func TestCatalogueKeepsTheTextRules(t *testing.T) {
+	t.Parallel()
+	f, err := os.Open(filepath.Join("..", "..", "..", "shared", "data", "message-templates.csv"))
+	if err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatal(err)
+		}
+		t.Skip("the catalogue does not stand beside the checkout")
+	}
+	defer func() { _ = f.Close() }()
+	rows, err := csv.NewReader(f).ReadAll()
+	if err != nil || len(rows) < 100 {
+		t.Fatalf("%d rows, %v", len(rows), err)
+	}
+	for _, row := range rows[1:] {
+		for _, text := range row {
+			if HasMarkup(text) || Unseen(text) || HasLink(text) && !strings.HasPrefix(row[0], "command.") {
+				t.Errorf("%s: %q", row[0], text)
+			}
 		}
 	}
 }

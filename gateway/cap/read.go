@@ -125,7 +125,7 @@ func (s *scanner) checkRoot(e xml.StartElement) error {
 	case space == "":
 		return s.refuse("A06", "<%.60s> is in no namespace; CAP 1.2 is %s", e.Name.Local, Namespace)
 	case strings.HasPrefix(space, "urn:oasis:names:tc:emergency:cap:1.") && space != Namespace, strings.HasPrefix(space, "http://www.incident.com/cap/"):
-		return s.refuse("C01", "the message is in an older CAP (%.80s); only CAP 1.2 is read", space)
+		return s.refuse("C01", "the message is in an older CAP (%.80q); only CAP 1.2 is read", space)
 	case space != Namespace:
 		return s.refuse("A06", "<%.60s> is in the namespace %.80q; CAP 1.2 is %s", e.Name.Local, space, Namespace)
 	case e.Name.Local != "alert":

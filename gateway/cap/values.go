@@ -85,7 +85,7 @@ func quotedList(at position, rule, name, text string) ([]string, error) {
 			if !closed {
 				return nil, at.refuse(rule, "<%s> has a quotation mark without its second", name)
 			}
-			items = appendFilled(items, strings.Join(strings.Fields(item), " "))
+			items = appendFilled(items, strings.Join(strings.FieldsFunc(item, isSpace), " "))
 			rest = after
 			continue
 		}
@@ -98,6 +98,9 @@ func quotedList(at position, rule, name, text string) ([]string, error) {
 	}
 	return items, nil
 }
+
+// isSpace reports white space as XML knows it.
+func isSpace(r rune) bool { return r == ' ' || r == '\t' || r == '\r' || r == '\n' }
 
 // maxNumber is the length of a number; the longest that Write makes is shorter.
 const maxNumber = 400
