@@ -59,7 +59,7 @@ func newWorld(ctx context.Context, seed uint64) (*demo.World, error) {
 		return nil, err
 	}
 	s.pushURL = "http://" + l.Addr().String()
-	if s.push, err = push.New(push.Options{Base: s.pushURL, Shares: push.Shares{Gone: 0.01, Throttled: 0.01}}); err != nil {
+	if s.push, err = push.New(push.Options{Base: s.pushURL, Shares: push.Shares{Gone: 0.01}}); err != nil {
 		return nil, err
 	}
 	s.serve(l, s.push)
