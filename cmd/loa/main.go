@@ -54,6 +54,9 @@ with nothing to set up and nobody to reach. "loa serve" runs a gateway.`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(newDemoCommand(), newStandinCommand(), newVersionCommand())
+	root.AddCommand(
+		newVersionCommand(), newDemoCommand(), newServeCommand(), newCheckCommand(), newPersonCommand(),
+		newSubscribersCommand(), newAreasCommand(), newTemplatesCommand(), newAlertCommand(), newCapCommand(), newStandinCommand(),
+	)
 	return root
 }

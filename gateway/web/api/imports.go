@@ -94,6 +94,8 @@ func (s *server) inForce(code area.Code) error {
 	if !code.IsCommune() {
 		return errors.New("a code of five digits is expected; leading zeros count")
 	}
-	_, err := s.Areas.Expand([]area.Code{code})
-	return err
+	if _, err := s.Areas.Expand([]area.Code{code}); err != nil {
+		return errors.New(plain(err))
+	}
+	return nil
 }

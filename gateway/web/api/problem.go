@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"strings"
 
 	"loa/gateway/account"
 	"loa/gateway/alert"
@@ -110,7 +111,7 @@ func problemOf(err error) Problem {
 		return p
 	}
 	if i := slices.IndexFunc(kinds, func(k kind) bool { return errors.Is(err, k.err) }); i >= 0 {
-		return Problem{Status: kinds[i].status, Type: kinds[i].name, Detail: err.Error()}
+		return Problem{Status: kinds[i].status, Type: kinds[i].name, Detail: plain(err)}
 	}
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return Problem{Status: http.StatusServiceUnavailable, Type: "stopping", Detail: "the request was cut off"}
@@ -120,7 +121,7 @@ func problemOf(err error) Problem {
 
 // fieldsOf answers errors that know the field and the rule.
 func fieldsOf(err error) (Problem, bool) {
-	p := Problem{Status: http.StatusUnprocessableEntity, Type: "invalid", Detail: err.Error()}
+	p := Problem{Status: http.StatusUnprocessableEntity, Type: "invalid", Detail: plain(err)}
 	var (
 		move    *alert.MoveError
 		input   *desk.InputError
@@ -170,6 +171,15 @@ func slotFaults(err error) []Fault {
 		all = append(all, Fault{"slots." + slot.Slot, slot.Template + ": " + slot.Err.Error()})
 	}
 	return all
+}
+
+// plain is an error's text without the name of the room that it comes from.
+func plain(err error) string {
+	text := err.Error()
+	for _, room := range []string{"desk: ", "alert: ", "area: ", "audience: ", "account: ", "render: ", "dispatch: "} {
+		text = strings.TrimPrefix(text, room)
+	}
+	return text
 }
 
 var titles = map[int]string{

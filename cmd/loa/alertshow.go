@@ -1,0 +1,218 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"loa/channels"
+	"loa/gateway/web/api"
+)
+
+// shown prints an alert after an act.
+func shown(out io.Writer) func(*client, *api.Alert) error {
+	return func(_ *client, a *api.Alert) error { return showAlert(out, a) }
+}
+
+func showJSON(out io.Writer, v any) error {
+	enc := json.NewEncoder(out)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	return enc.Encode(v)
+}
+
+// showAlert prints what a person must know of an alert.
+func showAlert(out io.Writer, a *api.Alert) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	row := func(name, format string, args ...any) { _, _ = fmt.Fprintf(w, name+"\t"+format+"\n", args...) }
+	row("alert", "%s", a.ID)
+	row("state", "%s", a.State)
+	row("code", "%s", a.Code)
+	if a.Draft != nil {
+		row("status", "%s", a.Draft.Status)
+	}
+	if a.Severity != "" {
+		row("severity", "%s", a.Severity)
+	}
+	if a.Replaces != "" {
+		row("replaces", "%s (%s)", a.Replaces, a.Cause)
+	}
+	row("author", "%s", a.Author.Name)
+	for _, s := range a.Signatures {
+		row(string(s.Act), "%s, %s", s.Person.Name, s.At.Format(time.DateTime))
+	}
+	if !a.Expires.IsZero() {
+		row("expires", "%s", a.Expires.Format(time.RFC3339))
+	}
+	if a.Hash != "" {
+		row("hash", "%s", a.Hash)
+	}
+	if a.Communes > 0 {
+		row("communes", "%d", a.Communes)
+	}
+	if a.HeadCount != nil {
+		row("people", "%s", headCount(a.HeadCount))
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	showTexts(out, a)
+	return showCells(out, a.Coverage)
+}
+
+func headCount(heads map[channels.Kind]int) string {
+	var parts []string
+	for _, k := range channels.AllKinds() {
+		if n, ok := heads[k]; ok {
+			parts = append(parts, fmt.Sprintf("%s %d", k, n))
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+// showTexts prints what people will read, and what a person still has to judge.
+func showTexts(out io.Writer, a *api.Alert) {
+	p := func(format string, args ...any) { _, _ = fmt.Fprintf(out, format+"\n", args...) }
+	if a.Draft != nil {
+		for _, in := range a.Draft.Infos {
+			if in.Headline != "" {
+				p("\n[%s] %s\n%s\n%s", in.Language, in.Headline, in.Description, in.Instruction)
+			}
+		}
+	}
+	for _, t := range a.SMS {
+		mark := "spare"
+		switch {
+		case t.Refused != "":
+			mark = "REFUSED: " + t.Refused
+		case t.Goes:
+			mark = "goes out"
+		}
+		p("\nSMS %s, longest in %s: %d parts, %s; %s\n  %s", t.Template, t.Name, t.Parts, t.Encoding, mark, t.Text)
+	}
+	for _, b := range a.Brushed {
+		for _, s := range b.Slivers {
+			p("%s: the shape covers %.2f %% of %s (%s): left out; add the code if it is meant", b.Field, s.Share*100, s.Name, s.Code)
+		}
+		for _, c := range b.Unmapped {
+			p("%s: %s has no boundary, its centre is inside the shape: left out; add the code if it is meant", b.Field, c)
+		}
+	}
+	for _, n := range a.Notes {
+		p("note: line %d: %s (%s)", n.Line, n.Text, n.Rule)
+	}
+}
+
+// outcomes are the columns of a coverage table, in the order of its columns.
+var outcomes = []channels.Outcome{
+	channels.Pending, channels.Sending, channels.Accepted, channels.Delivered, channels.Confirmed,
+	channels.Failed, channels.Ambiguous, channels.Expired, channels.Cancelled,
+}
+
+func showCells(out io.Writer, c *api.Coverage) error {
+	if c == nil {
+		return nil
+	}
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
+	_, _ = fmt.Fprint(w, "\nchannel\teligible\t")
+	for _, o := range outcomes {
+		_, _ = fmt.Fprintf(w, "%s\t", o)
+	}
+	for _, cell := range c.Channels {
+		_, _ = fmt.Fprintf(w, "\n%s\t%d\t", cell.Kind, cell.Eligible)
+		for _, o := range outcomes {
+			_, _ = fmt.Fprintf(w, "%d\t", cell.Outcomes[o.String()])
+		}
+	}
+	_, _ = fmt.Fprintln(w)
+	if c.Cutting {
+		_, _ = fmt.Fprintln(w, "more recipients are about to be counted")
+	}
+	return w.Flush()
+}
+
+func showCommunes(out io.Writer, c *api.Coverage) error {
+	if c == nil {
+		return nil
+	}
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	_, _ = fmt.Fprintln(w, "\ncode\tcommune\tchannel\teligible\tmissed\tunknown")
+	for _, m := range c.Communes {
+		for _, cell := range m.Channels {
+			_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%d\t%d\n", m.Code, m.Name, cell.Kind, cell.Eligible, cell.Missed, cell.Unknown)
+		}
+	}
+	return w.Flush()
+}
+
+func showList(out io.Writer, all []api.Alert) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	for _, a := range all {
+		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", a.ID, a.Code, a.State, a.Severity, a.CreatedAt.Format(time.DateTime), a.Author.Name)
+	}
+	return w.Flush()
+}
+
+// lookEvery is how often a followed alert is asked about.
+const lookEvery = 500 * time.Millisecond
+
+// follow shows the counts of an alert whenever they change, until nothing is
+// pending.
+func (f *alertFlags) follow(ctx context.Context, c *client, out io.Writer, id string) error {
+	token, err := secretFrom(f.tokenFile, "LOA_TOKEN")
+	if err != nil {
+		return err
+	}
+	r := request{
+		method: http.MethodGet, path: alertPath(id), query: map[string][]string{"coverage": {"channels"}}, token: channels.Secret(token),
+	}
+	tick := time.NewTicker(lookEvery)
+	defer tick.Stop()
+	last := ""
+	for {
+		var a api.Alert
+		if err := c.call(ctx, r, &a); err != nil {
+			return err
+		}
+		if a.Coverage == nil {
+			return fmt.Errorf("%s is %s: nothing is being sent", id, a.State)
+		}
+		if line := progress(a.Coverage); line != last {
+			last = line
+			if _, err := fmt.Fprintln(out, line); err != nil {
+				return err
+			}
+		}
+		if !a.Coverage.Cutting && a.Coverage.Pending == 0 {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+		}
+	}
+}
+
+// progress is one line of counts.
+func progress(c *api.Coverage) string {
+	var parts []string
+	for _, cell := range c.Channels {
+		part := fmt.Sprintf("%s %d:", cell.Kind, cell.Eligible)
+		for _, o := range outcomes {
+			if n := cell.Outcomes[o.String()]; n > 0 {
+				part += fmt.Sprintf(" %d %s", n, o)
+			}
+		}
+		parts = append(parts, part)
+	}
+	if len(parts) == 0 {
+		return "nobody is counted yet"
+	}
+	return strings.Join(parts, " | ")
+}

@@ -1,0 +1,48 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"loa/gateway"
+)
+
+func newCheckCommand() *cobra.Command {
+	var path string
+	var online bool
+	cmd := &cobra.Command{
+		Use:   "check",
+		Short: "Check a configuration without starting anything",
+		Long: `Reads a configuration as "loa serve" does, opens every channel without calling
+its provider, and names every fault by file, line, column and rule. It keeps
+nothing and may be run beside a gateway. The exit code is 1 when there is a fault.
+
+With --online it also asks Redis, PostgreSQL and those providers that can prove
+their credentials without sending. Nothing is ever sent to anybody.`,
+		Example: `  loa check --config configs/loa.yaml
+  loa check --config /etc/loa/loa.yaml --online`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := loadConfig(path)
+			faults := []error{err}
+			if err == nil {
+				faults = gateway.Check(cmd.Context(), gatewayOptions(cfg), online)
+			}
+			for _, f := range faults {
+				_, _ = fmt.Fprintln(cmd.ErrOrStderr(), f)
+			}
+			if len(faults) > 0 {
+				return errSilent
+			}
+			if path == "" {
+				path = "embedded defaults"
+			}
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s: ok (%s, %d channels)\n", path, cfg.Deployment, len(cfg.Channels))
+			return err
+		},
+	}
+	configFlag(cmd, &path)
+	cmd.Flags().BoolVar(&online, "online", false, "ask Redis, PostgreSQL and the providers too")
+	return cmd
+}

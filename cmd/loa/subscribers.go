@@ -1,0 +1,153 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"loa/gateway/audience"
+	"loa/gateway/web/api"
+)
+
+func newSubscribersCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "subscribers",
+		Short: "Work with the people who are to be warned",
+	}
+	var path string
+	configFlag(cmd, &path)
+	cmd.AddCommand(newSubscribersImportCommand(&path))
+	return cmd
+}
+
+func newSubscribersImportCommand(path *string) *cobra.Command {
+	var skipBad bool
+	cmd := &cobra.Command{
+		Use:   "import FILE.csv",
+		Short: "Import subscribers from a CSV file",
+		Long: `Imports subscribers, a million and more, while the gateway works. All rows become
+visible at once at the end, or none: one bad row refuses the whole file, after
+every bad row has been named by line, column and rule. "-" is the standard input.
+
+The file is CSV in UTF-8 with a header line. Its columns, in any order:
+  ` + strings.Join(audience.Columns(), ", ") + `
+  kind          sms, webpush or app
+  address       sms: a Vietnamese mobile number in any usual spelling
+                webpush: the browser's subscription in JSON
+                app: the install's public key in base64url
+  commune       code of five digits ("loa areas find" tells it)
+  language      vi (also when empty) or en
+  basis         consent, duty or emergency_order
+  consent_text, consent_at   version and time of what was agreed to, for consent
+  roster        true for people with a role, whom tests and exercises may address
+
+An address that is known already takes the row's commune and language. Addresses
+are sealed before they are stored and are shown nowhere.`,
+		Example: `  loa subscribers import households.csv
+  loa subscribers import --skip-bad households.csv 2> bad-rows.txt`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return with(cmd.Context(), *path, func(c *client) error {
+				return importFile(cmd.Context(), c, args[0], skipBad, cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr())
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&skipBad, "skip-bad", false, "import the good rows of a file that has bad ones")
+	return cmd
+}
+
+func importFile(ctx context.Context, c *client, file string, skipBad bool, stdin io.Reader, stdout, stderr io.Writer) error {
+	in, size := stdin, int64(0)
+	if file != "-" {
+		f, err := os.Open(file) //nolint:gosec // the user names the file
+		if err != nil {
+			return err
+		}
+		defer func() { _ = f.Close() }()
+		if info, err := f.Stat(); err == nil && info.Mode().IsRegular() {
+			size = info.Size()
+		}
+		in = f
+	}
+	q := url.Values{"source": {filepath.Base(file)}, "skip_bad": {fmt.Sprint(skipBad)}}
+	answer, err := c.start(ctx, request{
+		method: http.MethodPost, path: "/subscribers/import", query: q, media: "text/csv", body: io.NopCloser(in),
+	})
+	if err != nil {
+		return err
+	}
+	defer func() { _ = answer.Close() }()
+	bar := &importBar{out: stderr, size: size, terminal: isTerminal(stderr)}
+	for dec := json.NewDecoder(answer); ; {
+		var line api.ImportLine
+		if err := dec.Decode(&line); err != nil {
+			bar.clear()
+			return fmt.Errorf("the import was cut off and nothing of it is visible: %w", errors.Join(err, ctx.Err()))
+		}
+		switch {
+		case line.Progress != nil:
+			bar.show(line.Progress)
+		case line.Bad != nil:
+			bar.clear()
+			_, _ = fmt.Fprintln(stderr, badRow(file, line.Bad))
+		case line.Problem != nil:
+			bar.clear()
+			return &problem{*line.Problem}
+		case line.Report != nil:
+			bar.clear()
+			r := line.Report
+			_, err := fmt.Fprintf(stdout, "%s: %d rows, %d new, %d known, %d repeated, %d bad\n", file, r.Rows, r.Added, r.Known, r.Duplicates, r.Bad)
+			return err
+		}
+	}
+}
+
+func badRow(file string, b *api.BadRow) string {
+	where := fmt.Sprintf("%s:%d", file, b.Line)
+	if b.Column != "" {
+		where += ": " + b.Column
+	}
+	if b.Duplicate {
+		return where + ": " + b.Rule + "; the earlier line stands"
+	}
+	return where + ": " + b.Rule
+}
+
+// importBar draws how far a file has been read, on a terminal only.
+type importBar struct {
+	out      io.Writer
+	size     int64 // 0: unknown
+	terminal bool
+	drawn    bool
+}
+
+func (b *importBar) show(p *api.ImportProgress) {
+	if !b.terminal {
+		return
+	}
+	b.drawn = true
+	if b.size <= 0 {
+		_, _ = fmt.Fprintf(b.out, "\r\x1b[K%d rows", p.Rows)
+		return
+	}
+	const width = 30
+	share := min(float64(p.Bytes)/float64(b.size), 1)
+	full := int(share * width)
+	_, _ = fmt.Fprintf(b.out, "\r\x1b[K[%s%s] %3.0f %%  %d rows", strings.Repeat("#", full), strings.Repeat(".", width-full), share*100, p.Rows)
+}
+
+func (b *importBar) clear() {
+	if b.drawn {
+		_, _ = fmt.Fprint(b.out, "\r\x1b[K")
+		b.drawn = false
+	}
+}
