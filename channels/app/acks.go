@@ -37,7 +37,7 @@ type ack struct {
 func newAcks(h *Hub) *acks { return &acks{hub: h, queue: make(chan ack, ackQueue)} }
 
 // take checks an acknowledgement; it names the rule that a wrong one breaks.
-func (a *acks) take(c *conn, in clientFrame) string {
+func (a *acks) take(c *conn, in *clientFrame) string {
 	outcome := channels.Delivered
 	switch {
 	case c.install == nil:

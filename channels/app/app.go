@@ -197,7 +197,7 @@ func Open(c Config, d channels.Deps) (*Hub, error) {
 	h.ctx, h.stop = context.WithCancel(context.Background())
 	h.acks = newAcks(h)
 	h.running.Go(h.acks.run)
-	h.running.Go(h.pings)
+	h.running.Go(h.watch)
 	return h, nil
 }
 

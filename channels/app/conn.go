@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -20,7 +21,8 @@ type conn struct {
 	language string            // "" takes every language
 	communes []string
 
-	windowAt   int64 // seconds; the reader's own
+	heard      atomic.Int64 // last sign of life, Unix nanoseconds
+	windowAt   int64        // seconds; the reader's own
 	windowUsed int
 
 	mu      sync.Mutex

@@ -2,6 +2,7 @@ package app
 
 import (
 	"encoding/json"
+	"io"
 	"net/http"
 	"net/netip"
 	"slices"
@@ -44,6 +45,7 @@ func (h *Hub) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	c := &conn{hub: h, ws: ws, address: address, joining: true}
+	c.alive()
 	if !h.enter(c) || !c.hello() {
 		h.leave(c)
 		return
@@ -122,7 +124,11 @@ type clientFrame struct {
 func (c *conn) hello() bool {
 	c.ws.SetReadLimit(readLimit)
 	_ = c.ws.SetReadDeadline(time.Now().Add(helloWait)) // a connection that fails to take it fails to read
-	in, ok := c.next()
+	kind, text, err := c.ws.ReadMessage()
+	if err != nil {
+		return false
+	}
+	in, ok := c.parse(kind, text)
 	if !ok {
 		return false
 	}
@@ -130,25 +136,28 @@ func (c *conn) hello() bool {
 		c.refuse(reason)
 		return false
 	}
-	c.ws.SetPongHandler(func(string) error { return c.alive() })
+	c.ws.SetPongHandler(func(string) error { c.alive(); return nil })
 	c.ws.SetPingHandler(func(data string) error {
 		if !c.allow() {
 			c.refuse("too many frames")
 			return errTooMany
 		}
 		_ = c.ws.WriteControl(websocket.PongMessage, []byte(data), time.Now().Add(c.hub.config.WriteTimeout)) // the next read tells
-		return c.alive()
+		c.alive()
+		return nil
 	})
 	if err := c.join(in.Have); err != nil {
 		c.hub.log.Warn("app: listener turned away, what is in force cannot be listed", "error", err)
 		c.say(websocket.CloseTryAgainLater, "try again later")
 		return false
 	}
-	return c.alive() == nil
+	c.alive()
+	_ = c.ws.SetReadDeadline(time.Time{}) // from here on the hub watches
+	return true
 }
 
 // introduce takes over what a hello says, or names the rule it breaks.
-func (c *conn) introduce(in clientFrame) string {
+func (c *conn) introduce(in *clientFrame) string {
 	switch {
 	case in.Type != "hello":
 		return "first frame must be hello"
@@ -177,56 +186,64 @@ func (c *conn) introduce(in clientFrame) string {
 	return ""
 }
 
-// alive restarts the wait for the next sign of life, unless the connection is
-// ending.
-func (c *conn) alive() error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.closed {
-		return nil
-	}
-	return c.ws.SetReadDeadline(time.Now().Add(c.hub.config.PongWait))
-}
+// alive notes a sign of life. It runs below the reader's wait and must stay
+// shallow; the hub's watch acts on it.
+func (c *conn) alive() { c.heard.Store(time.Now().UnixNano()) }
 
+// read waits for the client's frames. An idle connection is little more than
+// this goroutine's stack, so nothing deep or large may stand below the wait.
 func (c *conn) read() {
 	defer c.hub.leave(c)
 	for {
-		in, ok := c.next()
-		if !ok {
-			return
-		}
-		if in.Type != "ack" {
-			c.refuse("only ack may follow hello")
-			return
-		}
-		if reason := c.hub.acks.take(c, in); reason != "" {
-			c.refuse(reason)
+		kind, frame, err := c.ws.NextReader()
+		if err != nil || !c.heed(kind, frame) { // gorilla has sent the code of a broken frame
 			return
 		}
 	}
 }
 
-// next reads one frame. A frame that breaks the protocol ends the connection
-// with the code that says so.
-func (c *conn) next() (clientFrame, bool) {
-	kind, text, err := c.ws.ReadMessage()
-	var in clientFrame
+// heed acts on a frame after the hello; it reports whether the connection
+// stands.
+//
+//go:noinline
+func (c *conn) heed(kind int, frame io.Reader) bool {
+	text, err := io.ReadAll(frame) // bounded by the read limit
+	if err != nil {
+		return false
+	}
+	in, ok := c.parse(kind, text)
+	if !ok {
+		return false
+	}
+	if in.Type != "ack" {
+		c.refuse("only ack may follow hello")
+		return false
+	}
+	if reason := c.hub.acks.take(c, in); reason != "" {
+		c.refuse(reason)
+		return false
+	}
+	return true
+}
+
+// parse reads a frame. One that breaks the protocol is answered with the close
+// code that says so.
+func (c *conn) parse(kind int, text []byte) (*clientFrame, bool) {
 	switch {
-	case err != nil: // gorilla has sent the code of a broken frame
-		return in, false
 	case kind != websocket.TextMessage:
 		c.say(websocket.CloseUnsupportedData, "text frames only")
-		return in, false
+		return nil, false
 	case !utf8.Valid(text):
 		c.say(websocket.CloseInvalidFramePayloadData, "not UTF-8")
-		return in, false
+		return nil, false
 	case !c.allow():
 		c.refuse("too many frames")
-		return in, false
+		return nil, false
 	}
-	if err := json.Unmarshal(text, &in); err != nil {
+	in := &clientFrame{}
+	if err := json.Unmarshal(text, in); err != nil {
 		c.refuse("not a JSON object of the protocol")
-		return in, false
+		return nil, false
 	}
 	return in, true
 }

@@ -24,26 +24,34 @@ func closing(code int, reason string) *frame {
 	return &frame{PreparedMessage: p, last: true}
 }
 
-// pings keep the silent connections known: each hears one well within the time
-// after which its silence means it is gone.
-func (h *Hub) pings() {
+// watch pings the connections and closes those that gave no sign of life
+// within the time they have. One goroutine does it for all, so that a
+// connection needs no timer of its own.
+func (h *Hub) watch() {
 	p, err := websocket.NewPreparedMessage(websocket.PingMessage, nil)
 	if err != nil {
 		h.log.Error("app: no pings", "error", err)
 		return
 	}
 	ping := &frame{PreparedMessage: p}
-	tick := time.NewTicker(max(h.config.PongWait*5/8, time.Millisecond))
+	step := max(h.config.PongWait/8, time.Millisecond)
+	tick := time.NewTicker(step)
 	defer tick.Stop()
-	for {
+	for i := 1; ; i++ {
 		select {
 		case <-h.ctx.Done():
 			return
 		case <-tick.C:
 		}
+		gone := time.Now().Add(step - h.config.PongWait).UnixNano() // at the next look it would be too late
 		h.mu.RLock()
 		for c := range h.conns {
-			c.ping(ping)
+			switch {
+			case c.heard.Load() < gone:
+				_ = c.ws.Close() // ends its reader and its writer
+			case i%3 == 0:
+				c.ping(ping)
+			}
 		}
 		h.mu.RUnlock()
 	}
