@@ -223,7 +223,7 @@ func TestSilenceEnds(t *testing.T) {
 	}
 	pings, pong := 0, answers.PingHandler()
 	answers.SetPingHandler(func(data string) error {
-		if pings++; pings == 4 { // two waits and a half have passed
+		if pings++; pings == 6 { // more than two waits have passed
 			return errEnough
 		}
 		return pong(data)

@@ -284,7 +284,10 @@ func TestHostileAnswers(t *testing.T) {
 func TestNothingLeaks(t *testing.T) {
 	t.Parallel()
 	svc, base := service(t, standin.Options{})
-	s := openFor(t, base, func(c *Config) { c.ConnectTimeout, c.Timeout = 50*time.Millisecond, 50*time.Millisecond })
+	key := testKey(t)
+	s := openFor(t, base, func(c *Config) {
+		c.PrivateKey, c.ConnectTimeout, c.Timeout = key, 50*time.Millisecond, 50*time.Millisecond
+	})
 	m := message(address(t, svc, base, 0))
 	sub, err := s.Parse(m.To.Reveal())
 	if err != nil {
@@ -296,14 +299,15 @@ func TestNothingLeaks(t *testing.T) {
 		if e == nil {
 			t.Fatalf("%+v: no error", f)
 		}
-		for _, secret := range []string{sub.Endpoint, sub.Endpoint[len(base):], b64.EncodeToString(sub.auth), b64.EncodeToString(sub.point), s.config.PrivateKey.Reveal(), "vapid t="} {
+		for _, secret := range []string{sub.Endpoint, sub.Endpoint[len(base):], b64.EncodeToString(sub.auth), b64.EncodeToString(sub.point), key.Reveal(), "vapid t="} {
 			if text := fmt.Sprintf("%v %+v", e, e); strings.Contains(text, secret) {
 				t.Errorf("%+v: error shows what it must not", f)
 			}
 		}
 	}
-	if text := fmt.Sprintf("%v %+v", s.config, s.config); strings.Contains(text, s.config.PrivateKey.Reveal()) {
-		t.Error("printed configuration shows the private key")
+	c := Config{PrivateKey: key}
+	if text := fmt.Sprintf("%v %+v %#v %v %#v", c, c, c, s, s); strings.Contains(text, key.Reveal()) {
+		t.Error("printed configuration or sender shows the private key")
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -100,19 +101,29 @@ func Open(c Config, d channels.Deps) (*Sender, error) {
 	if err != nil {
 		return nil, fmt.Errorf("webpush: %w", err)
 	}
+	c.PrivateKey = "" // the signer has it
 	dial := newDialer(hostport, c.ConnectTimeout, d.Now)
 	return &Sender{config: c, origin: d.Origin, signer: sign, http: newTransport(c, dial), now: d.Now}, nil
 }
 
 func newTransport(c Config, d *dialer) *http.Transport {
 	return &http.Transport{ // no proxy: it would dial for us, unchecked
-		DialContext:            d.dial,
+		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+			conn, err := d.dial(ctx, network, address)
+			if err != nil {
+				return nil, err
+			}
+			return gather(conn), nil
+		},
 		ForceAttemptHTTP2:      true,
 		DisableCompression:     true,
 		TLSHandshakeTimeout:    c.ConnectTimeout,
 		MaxResponseHeaderBytes: 16 << 10,
 		MaxIdleConnsPerHost:    c.Concurrency,
 		IdleConnTimeout:        90 * time.Second,
+		// Every path is new and long: in the table of known headers it only
+		// drives out the others, at a cost.
+		HTTP2: &http.HTTP2Config{MaxEncoderHeaderTableSize: 1},
 	}
 }
 
@@ -143,6 +154,12 @@ func (s *Sender) Provider() string { return "vapid" }
 
 // Live reports whether real push services can be reached.
 func (s *Sender) Live() bool { return s.origin == "" }
+
+// String names the driver; a Sender holds its key and prints nothing of it.
+func (s *Sender) String() string { return "vapid" }
+
+// GoString is String.
+func (s *Sender) GoString() string { return "vapid" }
 
 // PublicKey is the application server key that browsers subscribe with,
 // base64url.
