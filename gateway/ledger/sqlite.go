@@ -19,17 +19,17 @@ import (
 // lite is an SQLite database: one connection that writes, some that read.
 type lite struct {
 	wdb, rdb *sql.DB
-	conn     *sql.Conn
 	path     string
 	w        *writer
 	now      func() int64
 	life     string
+	own      *reader      // statements of the writer's connection
 	readers  chan *reader // those that are free
 }
 
-// reader is one read connection with its prepared statements. Statements
-// belong to a connection: one prepared on the pool would wait for a second
-// connection while holding the first.
+// reader is one connection with its prepared statements. Statements belong to
+// a connection: one prepared on the pool would wait for a second connection
+// while holding the first.
 type reader struct {
 	conn  *sql.Conn
 	stmts map[string]*sql.Stmt
@@ -45,6 +45,16 @@ func (r *reader) prepare(q string) (*sql.Stmt, error) {
 	}
 	r.stmts[q] = s
 	return s, nil
+}
+
+// close also closes the statements: one that is open keeps SQLite's own
+// connection alive, and with it the WAL.
+func (r *reader) close() error {
+	var errs []error
+	for _, s := range r.stmts {
+		errs = append(errs, s.Close())
+	}
+	return errors.Join(append(errs, r.conn.Close())...)
 }
 
 // dsn names the file and what every connection sets first.
@@ -94,24 +104,15 @@ func openLite(ctx context.Context, path string, opt Options) (*lite, error) {
 	var life [8]byte
 	_, _ = rand.Read(life[:])
 	start := opt.Now()
-	d := &lite{wdb: wdb, rdb: rdb, conn: conn, path: path, life: hex.EncodeToString(life[:]), readers: readers}
+	d := &lite{wdb: wdb, rdb: rdb, path: path, life: hex.EncodeToString(life[:]), readers: readers}
 	// Differences of the injected clock are monotonic where it is.
 	d.now = func() int64 { return start.UnixNano() + int64(opt.Now().Sub(start)) }
-	own := make(map[string]*sql.Stmt)
+	d.own = &reader{conn: conn, stmts: make(map[string]*sql.Stmt)}
 	d.w = newWriter(&liteTx{
 		ctx:  context.Background(),
 		now:  d.now,
 		life: d.life, known: newLeases(),
-		prepare: func(q string) (*sql.Stmt, error) {
-			if s, ok := own[q]; ok {
-				return s, nil
-			}
-			s, err := conn.PrepareContext(context.Background(), q)
-			if err == nil {
-				own[q] = s
-			}
-			return s, err
-		},
+		prepare: d.own.prepare,
 	})
 	return d, nil
 }
@@ -146,10 +147,10 @@ func (d *lite) close() error {
 	d.w.close()
 	var errs []error
 	for range cap(d.readers) {
-		errs = append(errs, (<-d.readers).conn.Close())
+		errs = append(errs, (<-d.readers).close())
 	}
 	// The last connection to close folds the WAL into the file.
-	return errors.Join(errors.Join(errs...), d.rdb.Close(), d.conn.Close(), d.wdb.Close())
+	return errors.Join(errors.Join(errs...), d.rdb.Close(), d.own.close(), d.wdb.Close())
 }
 
 var liteDialect = dialect{
