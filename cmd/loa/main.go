@@ -57,6 +57,7 @@ with nothing to set up and nobody to reach. "loa serve" runs a gateway.`,
 	root.AddCommand(
 		newVersionCommand(), newDemoCommand(), newServeCommand(), newCheckCommand(), newPersonCommand(),
 		newSubscribersCommand(), newAreasCommand(), newTemplatesCommand(), newAlertCommand(), newCapCommand(), newStandinCommand(),
+		newBenchCommand(),
 	)
 	return root
 }

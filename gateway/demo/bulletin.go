@@ -29,9 +29,9 @@ func kilometres(lat1, lon1, lat2, lon2 float64) float64 {
 	return 2 * radius * math.Asin(math.Sqrt(h))
 }
 
-// bulletin is the text the demo's author drafts. Times are moved so that the
+// Bulletin is the text the demo's author drafts. Times are moved so that the
 // warning is in force now: what was 7 September 2024 14:15 is issued at now.
-func bulletin(now time.Time, communes []area.Unit) []alert.Info {
+func Bulletin(now time.Time, communes []area.Unit) []alert.Info {
 	geocodes := make([]alert.NamedValue, len(communes))
 	distance := 0
 	for i, u := range communes {

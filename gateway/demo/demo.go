@@ -72,8 +72,8 @@ type Options struct {
 // MaxRecipients bounds Options.Recipients: stand-ins keep everybody in memory.
 const MaxRecipients = 200_000
 
-// provinces of the pilot: Quảng Ninh and Hải Phòng.
-var provinces = []area.Code{"22", "31"}
+// Provinces of the pilot: Quảng Ninh and Hải Phòng.
+var Provinces = []area.Code{"22", "31"}
 
 // ErrBooks says that the ledger and the stand-ins' books do not agree.
 var ErrBooks = errors.New("the ledger and the stand-ins' books do not agree")

@@ -16,7 +16,7 @@ import (
 // perform draws the people, has the alert signed, watches it to its end and
 // shows what came of it.
 func (p *play) perform(ctx context.Context) error {
-	for _, code := range provinces {
+	for _, code := range Provinces {
 		p.communes = append(p.communes, p.g.Areas.Communes(code)...)
 	}
 	p.say("%d xã, phường, đặc khu của Quảng Ninh và Hải Phòng", len(p.communes))
@@ -133,7 +133,7 @@ func (p *play) sign(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	c, err := p.g.Desk.Draft(ctx, author, desk.DraftInput{Status: alert.Actual, Infos: bulletin(time.Now(), p.communes), Source: "NCHMF, 7/9/2024"})
+	c, err := p.g.Desk.Draft(ctx, author, desk.DraftInput{Status: alert.Actual, Infos: Bulletin(time.Now(), p.communes), Source: "NCHMF, 7/9/2024"})
 	if err != nil {
 		return err
 	}

@@ -1,45 +1,27 @@
 package demo
 
 import (
-	"errors"
 	"fmt"
 	"regexp"
 	"strings"
-	"time"
 
+	"loa/gateway"
 	"loa/gateway/config"
 	"loa/gateway/render"
 )
 
-// register has every text of the catalogue registered with the carrier, as an
-// authority would do before the season, and puts the list into the
-// configuration.
+// register has every text of the catalogue registered with the carrier, and
+// puts the list into the configuration.
 func (p *play) register(cfg *config.Config) error {
-	a := cfg.Agency
-	r, err := render.New(p.Templates, render.Options{
-		Parts: p.World.Parts, Now: time.Now,
-		Agency:  render.Agency{Short: a.Short, ShortEN: a.ShortEN, Long: a.Name, LongEN: a.NameEN},
-		Senders: []render.Sender{p.World.Sender},
-	})
+	list, err := gateway.RegisterAll(cfg, p.Templates, p.World.Parts, p.World.Sender)
 	if err != nil {
 		return err
-	}
-	list := r.ToRegister(p.World.Sender)
-	if len(list) == 0 {
-		return errors.New("the catalogue has no SMS to register")
 	}
 	patterns := make([]string, len(list))
 	for i, t := range list {
 		patterns[i] = pattern(t)
 	}
-	if err := p.World.Register(patterns); err != nil {
-		return err
-	}
-	cfg.SMS, err = config.NewSection(struct {
-		Senders    []render.Sender     `yaml:"senders"`
-		Registered []render.Registered `yaml:"registered"`
-	}{[]render.Sender{p.World.Sender}, list})
-	return err
+	return p.World.Register(patterns)
 }
 
 var slot = regexp.MustCompile(`\\\{([a-z_]+)\\\}`)
