@@ -3,11 +3,16 @@ package delivery
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
 	"loa/channels"
 )
+
+// lostAfter is how long after a hint was laid an empty pop means that it was
+// lost: whoever popped it has claimed its batch by then.
+const lostAfter = time.Second
 
 // errDirect says that the queue is not asked while it counts as away.
 var errDirect = errors.New("delivery: direct mode")
@@ -119,29 +124,34 @@ func (b *belt) push(ctx context.Context, source string, hs []Hint) error {
 	return nil
 }
 
-// unknown filters the hints that this process has not laid on the belt. While
-// everything is rebuilt none counts as known.
+// unknown filters the hints that need not be laid on the belt: this process
+// did so already, and no pop has come back empty long after.
 func (b *belt) unknown(hs []Hint) []Hint {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	var out []Hint
 	for _, h := range hs {
-		if _, ok := b.known[h.Batch]; !ok {
-			out = append(out, h)
+		at, ok := b.known[h.Batch]
+		if ok && b.e.lane(h.Kind).empty[min(h.Priority, P3)].Load() < at.Add(lostAfter).UnixNano() {
+			continue
 		}
+		out = append(out, h)
 	}
 	return out
 }
 
 // done takes entries off the belt. Those that are left there by a failure are
-// harmless: they find nothing to claim.
-func (b *belt) done(ctx context.Context, es []Entry) {
+// harmless: they find nothing to claim. Batches that were just laid there
+// again stay known.
+func (b *belt) done(ctx context.Context, es []Entry, again []Hint) {
 	if len(es) == 0 || b.hints == nil {
 		return
 	}
 	b.mu.Lock()
 	for _, en := range es {
-		delete(b.known, en.Batch)
+		if !slices.ContainsFunc(again, func(h Hint) bool { return h.Batch == en.Batch }) {
+			delete(b.known, en.Batch)
+		}
 	}
 	b.mu.Unlock()
 	if b.usesQueue() {

@@ -26,28 +26,40 @@ func (w *worker) refill(ctx, ledger context.Context) time.Duration {
 	if !w.e.belt.usesQueue() {
 		return w.refillDirect(ledger)
 	}
-	es := w.pending
-	if len(es) == 0 {
-		var err error
-		if es, err = w.pop(ctx); err != nil {
-			return w.pause(100 * time.Millisecond)
-		}
+	es, err := w.pop(ctx)
+	if err != nil {
+		return w.pause(100 * time.Millisecond)
 	}
 	if len(es) == 0 {
 		return w.pause(20 * time.Millisecond) // a pop that may block did so already
 	}
-	w.pending = nil
 	ids := make([]BatchID, len(es))
 	for i, en := range es {
 		ids[i] = en.Batch
 	}
 	leases, ok := w.claim(ledger, ids, len(ids))
 	if !ok {
-		w.pending = es
-		return w.pause(idleWait)
+		w.handBack(es)
+		return w.pause(w.worse())
 	}
+	w.trouble = 0
 	w.match(es, leases)
 	return 0
+}
+
+// handBack lays entries on the belt again: another process may still reach the
+// ledger.
+func (w *worker) handBack(es []Entry) {
+	w.done = append(w.done, es...)
+	for _, en := range es {
+		w.hints = append(w.hints, en.Hint)
+	}
+}
+
+// worse is how long to leave the ledger alone after it failed once more.
+func (w *worker) worse() time.Duration {
+	w.trouble = min(max(2*w.trouble, 50*time.Millisecond), 2*time.Second)
+	return w.trouble
 }
 
 // pause puts the next attempt to refill off.
@@ -94,6 +106,11 @@ func (w *worker) pop(ctx context.Context) ([]Entry, error) {
 	if ctx.Err() == nil {
 		w.e.belt.heard(err)
 	}
+	if err == nil && len(es) == 0 {
+		for p := P0; p <= floor; p++ {
+			w.l.empty[p].Store(mono().UnixNano())
+		}
+	}
 	return es, err
 }
 
@@ -104,7 +121,11 @@ func (w *worker) refillDirect(ledger context.Context) time.Duration {
 		return w.pause(100 * time.Millisecond)
 	}
 	leases, ok := w.claim(ledger, nil, w.limit())
-	if !ok || len(leases) == 0 {
+	if !ok {
+		return w.pause(w.worse())
+	}
+	w.trouble = 0
+	if len(leases) == 0 {
 		return w.pause(idleWait)
 	}
 	w.match(nil, leases)
@@ -119,7 +140,9 @@ func (w *worker) claim(ledger context.Context, ids []BatchID, most int) ([]Lease
 	w.l.claimSeconds.Observe(mono().Sub(asked).Seconds())
 	if err != nil {
 		w.e.m.failures.WithLabelValues("claim").Inc()
-		w.e.opt.Log.Error("the ledger did not answer a claim", "lane", w.l.Kind)
+		if w.trouble == 0 {
+			w.e.opt.Log.Error("the ledger did not answer a claim", "lane", w.l.Kind)
+		}
 		return nil, false
 	}
 	for _, l := range leases {

@@ -63,6 +63,7 @@ func TestFaults(t *testing.T) {
 		{name: "ambiguous, then transient, then ambiguous", errs: []error{plain, fault(channels.FaultTransient, ""), plain}, want: channels.Ambiguous, calls: 3, attempt: 3, rows: 1, metric: "transient"},
 		{name: "ambiguous, then throttled, then ambiguous", errs: []error{plain, fault(channels.FaultThrottled, ""), plain}, want: channels.Ambiguous, calls: 3, attempt: 2, rows: 1, metric: "throttled"},
 		{name: "ambiguous, then provider, then accepted", errs: []error{plain, fault(channels.FaultProvider, "")}, want: channels.Accepted, calls: 3, attempt: 2, metric: "provider"},
+		{name: "ambiguous, then address", errs: []error{plain, fault(channels.FaultAddress, "21610")}, want: channels.Ambiguous, calls: 2, attempt: 2, rows: 1, metric: "address", check: retired},
 		{name: "ambiguous, then content", errs: []error{plain, fault(channels.FaultContent, "30007")}, want: channels.Ambiguous, calls: 2, attempt: 2, rows: 1, metric: "content"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -19,6 +19,8 @@ type lane struct {
 	active                                          [4]atomic.Int32 // leases held here, by priority
 	advanceSeconds, advanceRecipients, claimSeconds prometheus.Observer
 	waiting                                         [4]atomic.Int64 // hints not done (or batches due, without a queue), as last seen
+	empty                                           [4]atomic.Int64 // when a pop that asked for the priority last found nothing, Unix nanoseconds
+	seen                                            [4]sighting     // of the poller alone
 }
 
 // floor is the highest priority that has work. Nothing below it may start.
@@ -29,6 +31,30 @@ func (l *lane) floor() Priority {
 		}
 	}
 	return P3
+}
+
+// phantomAfter is how long a count of hints may stand still, with nothing to
+// pop and nothing held here, before it is taken for entries nobody will finish.
+const phantomAfter = 15 * time.Second
+
+// sighting is a count of waiting hints and since when it has not changed.
+type sighting struct {
+	n     int64
+	since time.Time
+}
+
+// credible filters a count of hints: entries whose consumer is gone must not
+// hold lower priorities back for ever.
+func (l *lane) credible(p Priority, n int64) int64 {
+	s, now := &l.seen[p], mono()
+	if n != s.n || l.active[p].Load() > 0 {
+		*s = sighting{n: n, since: now}
+		return n
+	}
+	if now.Sub(s.since) > phantomAfter && time.Unix(0, l.empty[p].Load()).After(s.since) {
+		return 0
+	}
+	return n
 }
 
 // provider is the first that something may start on, and otherwise how long

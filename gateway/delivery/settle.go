@@ -92,22 +92,19 @@ func (w *worker) fault(h *hold, d *Delta, e *channels.Error) {
 		return
 	case channels.FaultTransient:
 		d.Outcome, d.Due = channels.Pending, d.At.Add(w.e.backOff(d.Attempt))
-		if again {
-			d.Outcome = before.outcome
-		}
 	case channels.FaultAddress:
 		d.Outcome, d.Retire = channels.Failed, true
 	case channels.FaultContent:
-		if d.Outcome = channels.Failed; again {
-			d.Outcome = before.outcome
-		}
+		d.Outcome = channels.Failed
 	default:
 		d.Outcome, d.Doubt = channels.Ambiguous, true
 		if h.Resend && !again {
 			d.Due = d.At.Add(w.e.opt.ResendAfter)
 		}
 	}
-	d.Exception = true
+	if d.Exception = true; again && e.Fault != channels.FaultAmbiguous {
+		d.Outcome = before.outcome // this call was not taken; the earlier one may have been
+	}
 }
 
 // backOff is exponential with full jitter.

@@ -63,8 +63,8 @@ func (e *Engine) pollWaiting(ctx context.Context) {
 			if err != nil {
 				break
 			}
-			for p := range waiting {
-				l.waiting[p].Store(waiting[p])
+			for p := range waiting { //nolint:gosec // four priorities
+				l.waiting[p].Store(l.credible(Priority(p), waiting[p]))
 			}
 		}
 	}

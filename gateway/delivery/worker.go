@@ -30,7 +30,6 @@ type worker struct {
 	calls    context.Context //nolint:containedctx // ends when open calls are cut off
 	holds    []*hold
 	open     int     // calls launched and not settled
-	pending  []Entry // popped, not yet claimed because the ledger failed
 	done     []Entry // to be taken off the belt
 	hints    []Hint  // to be laid on the belt again
 	returned []*call
@@ -225,13 +224,12 @@ func (w *worker) failed() time.Duration {
 	if w.trouble == 0 {
 		w.e.opt.Log.Error("the ledger did not take an advance; nothing is started", "lane", w.l.Kind)
 	}
-	w.trouble = min(max(2*w.trouble, 50*time.Millisecond), 2*time.Second)
+	wait := w.worse()
 	for _, h := range w.stepped {
 		h.unlaunched()
 		h.kept, h.over = true, true
 	}
-	w.quiet = mono().Add(w.trouble)
-	return w.trouble
+	return w.pause(wait)
 }
 
 // judge applies a verdict and reports whether the step's calls may be made.
@@ -270,28 +268,29 @@ func (w *worker) sift() {
 			kept = append(kept, h)
 			continue
 		}
-		w.forget(h)
 		if h.queued {
 			w.done = append(w.done, h.entry)
 		}
 		if !h.finished && !h.lost && !h.alert.dead.Load() && (h.left() > 0 || len(h.again) > 0) {
+			w.l.waiting[min(h.Priority, P3)].Add(1)
 			w.hints = append(w.hints, Hint{Batch: h.ID, Kind: h.Kind, Priority: h.Priority})
 		}
+		w.forget(h)
 	}
 	clear(w.holds[len(kept):])
 	w.holds = kept
 }
 
-// flush brings the belt up to date: finished entries off, returned batches on.
+// flush brings the belt up to date: returned batches on, then finished entries
+// off, so that a priority with work is never seen without.
 func (w *worker) flush(ctx context.Context) {
-	if len(w.done) > 0 {
-		w.e.belt.done(ctx, w.done)
-		w.done = w.done[:0]
-	}
 	if len(w.hints) > 0 {
 		_ = w.e.belt.push(ctx, "returned", w.hints) // a failure is heard there; the sweeper finds the batches
-		w.hints = w.hints[:0]
 	}
+	if len(w.done) > 0 {
+		w.e.belt.done(ctx, w.done, w.hints)
+	}
+	w.hints, w.done = w.hints[:0], w.done[:0]
 }
 
 // launch makes the calls under one deadline.
