@@ -43,7 +43,7 @@ var neededColumns = []int{colKind, colAddress, colCommune, colBasis}
 // Columns lists the names of the columns of a subscriber file.
 func Columns() []string { return slices.Clone(columnNames[:]) }
 
-// header says at which place of a record each column stands, -1 for nowhere.
+// header says at which place of a record each column stands, -1 for none.
 type header [columnCount]int
 
 // HeaderError says what is wrong with the header line of a subscriber file.

@@ -9,7 +9,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
-	dto "github.com/prometheus/client_model/go"
 	"pgregory.net/rapid"
 
 	"loa/channels"
@@ -164,7 +163,11 @@ func counter(t *testing.T, reg prometheus.Gatherer, name, result string) float64
 	sum := 0.0
 	for _, f := range families {
 		for _, m := range f.GetMetric() {
-			if f.GetName() == name && (result == "" || slices.ContainsFunc(m.GetLabel(), func(l *dto.LabelPair) bool { return l.GetValue() == result })) {
+			wanted := result == ""
+			for _, l := range m.GetLabel() {
+				wanted = wanted || l.GetValue() == result
+			}
+			if f.GetName() == name && wanted {
 				sum += m.GetCounter().GetValue()
 			}
 		}
