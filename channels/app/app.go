@@ -194,7 +194,7 @@ func Open(c Config, d channels.Deps) (*Hub, error) {
 		WriteBufferPool:  &sync.Pool{},
 		CheckOrigin:      h.originAllowed,
 	}
-	h.ctx, h.stop = context.WithCancel(context.Background())
+	h.ctx, h.stop = context.WithCancel(context.Background()) //nolint:forbidigo // a hub lives from Open to Close, and no caller waits for its own work
 	h.acks = newAcks(h)
 	h.running.Go(h.acks.run)
 	h.running.Go(h.watch)

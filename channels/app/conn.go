@@ -57,11 +57,11 @@ func (c *conn) offer(f *frame) {
 	c.mu.Unlock()
 }
 
-// ping queues a ping where nothing else is under way.
+// ping queues a ping.
 func (c *conn) ping(f *frame) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !c.busy && !c.joining {
+	if !c.joining {
 		c.push(f)
 	}
 }

@@ -46,7 +46,7 @@ func (h *Hub) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	c := &conn{hub: h, ws: ws, address: address, joining: true}
 	c.alive()
-	if !h.enter(c) || !c.hello() {
+	if !h.enter(c) || !c.hello() { //nolint:contextcheck // the connection outlives the request it came with
 		h.leave(c)
 		return
 	}

@@ -24,9 +24,11 @@ func closing(code int, reason string) *frame {
 	return &frame{PreparedMessage: p, last: true}
 }
 
-// watch pings the connections and closes those that gave no sign of life
-// within the time they have. One goroutine does it for all, so that a
-// connection needs no timer of its own.
+// watch pings the connections and closes those that gave no sign of life since
+// a ping sent half of the time they have ago. So a listener that is gone is
+// known within that time, and a hub that was itself held up for long drops
+// nobody it did not ask. One goroutine does it for all: a connection needs no
+// timer of its own.
 func (h *Hub) watch() {
 	p, err := websocket.NewPreparedMessage(websocket.PingMessage, nil)
 	if err != nil {
@@ -37,17 +39,27 @@ func (h *Hub) watch() {
 	step := max(h.config.PongWait/8, time.Millisecond)
 	tick := time.NewTicker(step)
 	defer tick.Stop()
+	var sent [3]time.Time // the latest pings, newest first
 	for i := 1; ; i++ {
 		select {
 		case <-h.ctx.Done():
 			return
 		case <-tick.C:
 		}
-		gone := time.Now().Add(step - h.config.PongWait).UnixNano() // at the next look it would be too late
+		now, since := time.Now(), int64(0)
+		for _, at := range sent {
+			if !at.IsZero() && now.Sub(at) >= h.config.PongWait/2 {
+				since = at.UnixNano()
+				break
+			}
+		}
+		if i%3 == 0 {
+			sent = [3]time.Time{now, sent[0], sent[1]}
+		}
 		h.mu.RLock()
 		for c := range h.conns {
 			switch {
-			case c.heard.Load() < gone:
+			case c.heard.Load() < since:
 				_ = c.ws.Close() // ends its reader and its writer
 			case i%3 == 0:
 				c.ping(ping)

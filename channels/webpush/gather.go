@@ -61,7 +61,7 @@ func (g *gathered) flush() {
 		g.mu.Unlock()
 		_, err := g.Conn.Write(out)
 		if err != nil {
-			_ = g.Conn.Close() // readers learn of it so
+			_ = g.Close() // readers learn of it so
 		}
 		g.mu.Lock()
 		g.spare, g.err = out, err

@@ -84,7 +84,7 @@ console.log(JSON.stringify(jobs.map(j => {
   dh.setPrivateKey(Buffer.from(j.private, 'base64'));
   return ece.decrypt(Buffer.from(j.body, 'base64'), {version: 'aes128gcm', privateKey: dh, authSecret: Buffer.from(j.auth, 'base64')}).toString('utf8');
 })));`
-	cmd := exec.CommandContext(t.Context(), "node", "-e", script, module) //nolint:gosec // our own script and module
+	cmd := exec.CommandContext(t.Context(), "node", "-e", script, module)
 	cmd.Stdin = bytes.NewReader(in)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.Output()
@@ -153,21 +153,21 @@ func TestPeerWebPushTesting(t *testing.T) {
 // startNode runs a server script on a free port until the test ends.
 func startNode(t *testing.T, script string) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // a test's own port
+	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	port := l.Addr().(*net.TCPAddr).Port
 	_ = l.Close()
 	ctx, cancel := context.WithCancel(t.Context())
-	cmd := exec.CommandContext(ctx, "node", script, fmt.Sprint(port)) //nolint:gosec // our own script
+	cmd := exec.CommandContext(ctx, "node", script, fmt.Sprint(port))
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { cancel(); _ = cmd.Wait() })
 	base := fmt.Sprintf("http://localhost:%d", port)
 	for end := time.Now().Add(20 * time.Second); ; {
-		resp, err := http.Post(base+"/status", "application/json", nil) //nolint:noctx // bounded by the loop
+		resp, err := http.Post(base+"/status", "application/json", nil)
 		if err == nil {
 			_ = resp.Body.Close()
 			return base

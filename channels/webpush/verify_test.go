@@ -26,7 +26,7 @@ func TestVerify(t *testing.T) {
 	} {
 		faults = append(faults, channelstest.Case{Name: fmt.Sprint(status), Answer: statusOnly(status), Want: want, Code: fmt.Sprint(status)})
 	}
-	faults = append(faults, channelstest.Case{Name: http.StatusText(503), Answer: statusOnly(503), Want: channels.FaultTransient, Code: "503"})
+	faults = append(faults, channelstest.Case{Name: http.StatusText(http.StatusServiceUnavailable), Answer: statusOnly(http.StatusServiceUnavailable), Want: channels.FaultTransient, Code: "503"})
 	channelstest.Verify(t, channelstest.Config{
 		Kind: channels.WebPush,
 		Open: func(t testing.TB, p channelstest.Provider) channels.Sender {

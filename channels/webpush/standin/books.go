@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"iter"
 	"os"
+	"slices"
 	"sync"
 	"time"
 )
@@ -156,7 +157,7 @@ func (b *books) close() error {
 // entered.
 func (s *Service) Books() iter.Seq[Entry] {
 	s.books.mu.Lock()
-	all := s.books.entries[:len(s.books.entries):len(s.books.entries)]
+	all := slices.Clip(s.books.entries)
 	s.books.mu.Unlock()
 	return func(yield func(Entry) bool) {
 		for _, e := range all {

@@ -11,6 +11,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 )
@@ -46,7 +47,7 @@ func (s *Service) device(index int) *device {
 
 func (s *Service) derive(use string, index, try int) []byte {
 	m := hmac.New(sha256.New, []byte("web push stand-in "+s.opts.Seed))
-	fmt.Fprintf(m, "%s %d %d", use, index, try)
+	m.Write(fmt.Appendf(nil, "%s %d %d", use, index, try)) // a hash never fails
 	return m.Sum(nil)
 }
 
@@ -65,7 +66,7 @@ func (s *Service) indexOf(token string) (int, bool) {
 	if n > 1<<40 {
 		return 0, false
 	}
-	index := int(n) //nolint:gosec // bounded above
+	index := int(n)
 	return index, hmac.Equal(raw[8:], s.derive("token", index, 0)[:16])
 }
 
@@ -77,7 +78,7 @@ func (d *device) decrypt(body []byte) ([]byte, error) {
 		return nil, errors.New("too short")
 	}
 	size := binary.BigEndian.Uint32(body[16:])
-	if body[20] != 65 || size < 18 || uint64(len(body)-header) > uint64(size) {
+	if body[20] != 65 || size < 18 || len(body)-header > int(size) {
 		return nil, errors.New("header of the content coding is wrong")
 	}
 	sender, err := ecdh.P256().NewPublicKey(body[21:header])
@@ -113,8 +114,8 @@ func (d *device) decrypt(body []byte) ([]byte, error) {
 	if err != nil {
 		return nil, errors.New("authentication failed")
 	}
-	for i := len(text) - 1; i >= 0; i-- {
-		switch text[i] {
+	for i, b := range slices.Backward(text) {
+		switch b {
 		case 0:
 		case 2:
 			return text[:i], nil

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"strconv"
 	"sync"
@@ -225,19 +226,19 @@ type headers struct {
 func readHeaders(h http.Header) (headers, error) {
 	ttl, err := strconv.ParseUint(h.Get("TTL"), 10, 31)
 	if err != nil {
-		return headers{}, errors.New("TTL: want whole seconds (RFC 8030 section 5.2)")
+		return headers{}, errors.New("header TTL: want whole seconds (RFC 8030 section 5.2)")
 	}
 	if h.Get("Content-Encoding") != "aes128gcm" {
-		return headers{}, errors.New("Content-Encoding: want aes128gcm (RFC 8291 section 4)")
+		return headers{}, errors.New("header Content-Encoding: want aes128gcm (RFC 8291 section 4)")
 	}
 	switch h.Get("Urgency") {
 	case "", "very-low", "low", "normal", "high":
 	default:
-		return headers{}, errors.New("Urgency: unknown word (RFC 8030 section 5.3)")
+		return headers{}, errors.New("header Urgency: unknown word (RFC 8030 section 5.3)")
 	}
 	topic := h.Get("Topic")
 	if _, err := b64.DecodeString(topic); len(topic) > 32 || (err != nil && len(topic)%4 != 1) {
-		return headers{}, errors.New("Topic: want at most 32 characters of base64url (RFC 8030 section 5.4)")
+		return headers{}, errors.New("header Topic: want at most 32 characters of base64url (RFC 8030 section 5.4)")
 	}
 	return headers{ttl: time.Duration(ttl) * time.Second, topic: topic, urgency: h.Get("Urgency")}, nil
 }
@@ -273,11 +274,7 @@ func (s *Service) serveCounts(w http.ResponseWriter, _ *http.Request) { writeJSO
 func (s *Service) Counts() map[int]int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	out := make(map[int]int, len(s.counts))
-	for k, v := range s.counts {
-		out[k] = v
-	}
-	return out
+	return maps.Clone(s.counts)
 }
 
 func writeJSON(w http.ResponseWriter, v any) {
