@@ -94,11 +94,9 @@ func TestStopBetweenMarkAndCall(t *testing.T) {
 
 func TestExpiry(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		n := 0
 		b := &book{kind: channels.SMS, name: "standin", takes: 700 * time.Millisecond}
 		b.answer = func(k int, m channels.Message) (channels.Ack, error) {
 			if m.To == addressOf(1) || k == 0 && m.To == addressOf(2) {
-				n++
 				return channels.Ack{}, errors.New("timeout")
 			}
 			return channels.Ack{Outcome: channels.Accepted}, nil

@@ -79,7 +79,7 @@ func TestReceipts(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			time.Sleep(time.Hour)
+			time.Sleep(20 * time.Minute)
 			r.want(c.want, 1)
 			b := r.e.lanes[0].providers[0].sender.(*book)
 			if b.count() != c.calls {
@@ -91,7 +91,7 @@ func TestReceipts(t *testing.T) {
 				if err := r.e.Sink()(ctx, c.rc); err != nil {
 					t.Fatal(err)
 				}
-				time.Sleep(time.Hour)
+				time.Sleep(20 * time.Minute)
 				r.want(channels.Failed, 1)
 				if b.count() != 2 {
 					t.Errorf("%d calls after the second failure", b.count())
@@ -121,7 +121,7 @@ func TestNoThirdCall(t *testing.T) {
 		if err := r.e.Sink()(context.Background(), rc); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(3 * time.Hour)
+		time.Sleep(30 * time.Minute)
 		if b.count() != 2 {
 			t.Errorf("%d calls", b.count())
 		}
