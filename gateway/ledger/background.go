@@ -137,7 +137,7 @@ func (l *Ledger) moveKnown(ctx context.Context, id int64) error {
 // when none is left.
 func dropRows(t tx) (int, error) {
 	var id, first, last int64
-	if ok, err := one(t, "SELECT id, first_id, last_id FROM import WHERE state = ? ORDER BY id LIMIT 1"+t.dialect().lock+t.dialect().skip, []any{importDropped}, &id, &first, &last); err != nil || !ok {
+	if ok, err := one(t, "SELECT id, first_id, last_id FROM import WHERE state = ? ORDER BY id LIMIT 1"+t.dialect().lock, []any{importDropped}, &id, &first, &last); err != nil || !ok {
 		return 0, err
 	}
 	upto := min(first+sweepRows-1, last)

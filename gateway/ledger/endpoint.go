@@ -173,14 +173,14 @@ func add(t tx, e *audience.Sealed, id int64) (int64, error) {
 	}
 	old := known[e.Lookup]
 	if old != nil {
-		var shown int64
-		if _, err := one(t, "SELECT COUNT(*) FROM import WHERE id = ? AND seq IS NULL", []any{old.cell.imp}, &shown); err != nil {
+		state, err := importState(t, old.cell.imp)
+		if err != nil {
 			return 0, err
 		}
-		if shown == 0 {
+		if state != importOpen && state != importDropped {
 			return old.id, move(t, old, cellOf(e, old.cell.imp), string(e.Basis), e.ConsentText, ns(e.ConsentAt), e.Cipher)
 		}
-		if err := unstage(t, old); err != nil {
+		if err := unstage(t, old, state); err != nil {
 			return 0, err
 		}
 	}
@@ -214,9 +214,18 @@ func move(t tx, e *endpointRow, to cellKey, basis, text string, at int64, cipher
 	return count(t, to, 1)
 }
 
-// unstage deletes a row of an import that is not visible.
-func unstage(t tx, e *endpointRow) error {
-	if _, err := t.exec("DELETE FROM endpoint WHERE id = ?", e.id); err != nil {
+// importState is the state of an import, empty for endpoints added singly.
+func importState(t tx, id int64) (state string, err error) {
+	if id != 0 {
+		_, err = one(t, "SELECT state FROM import WHERE id = ?", []any{id}, &state)
+	}
+	return state, err
+}
+
+// unstage deletes a row of an import that is not visible. What an import that
+// was given up counts is deleted with it.
+func unstage(t tx, e *endpointRow, state string) error {
+	if _, err := t.exec("DELETE FROM endpoint WHERE id = ?", e.id); err != nil || state == importDropped {
 		return err
 	}
 	if _, err := t.exec("UPDATE import SET added = added - 1, known = known + 1 WHERE id = ?", e.cell.imp); err != nil {

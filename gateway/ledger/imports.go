@@ -133,12 +133,12 @@ func (s *staging) rows(es []audience.Sealed) error {
 		}
 		old := known[kind][e.Lookup]
 		if old != nil && old.cell.imp != s.imp {
-			var gone int
-			if _, err := one(s.t, "SELECT COUNT(*) FROM import WHERE id = ? AND state = ?", []any{old.cell.imp, importDropped}, &gone); err != nil {
+			state, err := importState(s.t, old.cell.imp)
+			if err != nil {
 				return err
 			}
-			if gone > 0 {
-				if err := unstage(s.t, old); err != nil {
+			if state == importDropped {
+				if err := unstage(s.t, old, state); err != nil {
 					return err
 				}
 				old = nil

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -39,6 +40,7 @@ type Ledger struct {
 	ctx    context.Context // ends with Close
 	cancel context.CancelFunc
 	work   sync.WaitGroup
+	closed func() error
 }
 
 // OpenSQLite opens the ledger in a file and creates it if it is not there.
@@ -59,20 +61,20 @@ func start(ctx context.Context, db base, opt Options, alone bool) (*Ledger, erro
 	}
 	l := &Ledger{db: db, now: opt.Now, log: opt.Log}
 	l.ctx, l.cancel = context.WithCancel(context.WithoutCancel(ctx))
-	if err := l.resume(ctx, alone); err != nil {
+	l.closed = sync.OnceValue(func() error {
 		l.cancel()
-		_ = db.close()
-		return nil, fmt.Errorf("ledger: resume: %w", err)
+		l.work.Wait()
+		return db.close()
+	})
+	if err := l.resume(ctx, alone); err != nil {
+		return nil, errors.Join(fmt.Errorf("ledger: resume: %w", err), l.Close())
 	}
 	return l, nil
 }
 
 // Close waits for what is being committed. Whoever still waits gets ErrClosed.
-func (l *Ledger) Close() error {
-	l.cancel()
-	l.work.Wait()
-	return l.db.close()
-}
+// A second call waits for the first and returns the same.
+func (l *Ledger) Close() error { return l.closed() }
 
 // room gives each set of methods the ledger.
 type (
