@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	_ "modernc.org/sqlite" // registers the driver "sqlite"
@@ -25,6 +26,8 @@ type lite struct {
 	life     string
 	own      *reader      // statements of the writer's connection
 	readers  chan *reader // those that are free
+	closed   chan struct{}
+	once     sync.Once
 }
 
 // reader is one connection with its prepared statements. Statements belong to
@@ -104,7 +107,7 @@ func openLite(ctx context.Context, path string, opt Options) (*lite, error) {
 	var life [8]byte
 	_, _ = rand.Read(life[:])
 	start := opt.Now()
-	d := &lite{wdb: wdb, rdb: rdb, path: path, life: hex.EncodeToString(life[:]), readers: readers}
+	d := &lite{wdb: wdb, rdb: rdb, path: path, life: hex.EncodeToString(life[:]), readers: readers, closed: make(chan struct{})}
 	// Differences of the injected clock are monotonic where it is.
 	d.now = func() int64 { return start.UnixNano() + int64(opt.Now().Sub(start)) }
 	d.own = &reader{conn: conn, stmts: make(map[string]*sql.Stmt)}
@@ -126,6 +129,8 @@ func (d *lite) read(ctx context.Context, do func(tx) error) error {
 	var r *reader
 	select {
 	case r = <-d.readers:
+	case <-d.closed:
+		return ErrClosed
 	case <-ctx.Done():
 		return fmt.Errorf("ledger: read: %w", ctx.Err())
 	}
@@ -144,13 +149,17 @@ func (d *lite) read(ctx context.Context, do func(tx) error) error {
 // close waits for the group that is being committed; what still waits gets
 // ErrClosed.
 func (d *lite) close() error {
-	d.w.close()
 	var errs []error
-	for range cap(d.readers) {
-		errs = append(errs, (<-d.readers).close())
-	}
-	// The last connection to close folds the WAL into the file.
-	return errors.Join(errors.Join(errs...), d.rdb.Close(), d.own.close(), d.wdb.Close())
+	d.once.Do(func() {
+		d.w.close()
+		close(d.closed)
+		for range cap(d.readers) {
+			errs = append(errs, (<-d.readers).close())
+		}
+		// The last connection to close folds the WAL into the file.
+		errs = append(errs, d.rdb.Close(), d.own.close(), d.wdb.Close())
+	})
+	return errors.Join(errs...)
 }
 
 var liteDialect = dialect{
