@@ -55,11 +55,12 @@ func (g *Gateway) api() api.Deps {
 }
 
 // cutting reports whether some of an alert's recipients may not be in the
-// ledger yet: a request of its is still being made into batches.
+// ledger yet: a request of its is being made into batches for the first time.
+// A correction is cut again as late receipts come; nobody waits for that.
 func (g *Gateway) cutting(ctx context.Context, id alert.ID) (bool, error) {
 	const ahead, all = 24 * time.Hour, 10_000
 	jobs, err := g.ledger.Dispatch().Jobs(ctx, g.now().Add(ahead), all)
-	return slices.ContainsFunc(jobs, func(j dispatch.Job) bool { return j.Alert == id }), err
+	return slices.ContainsFunc(jobs, func(j dispatch.Job) bool { return j.Alert == id && j.Cursor.Pass == 0 }), err
 }
 
 func headers(next http.Handler) http.Handler {

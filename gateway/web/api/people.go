@@ -2,9 +2,11 @@ package api
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"time"
 
+	"loa/gateway/account"
 	"loa/gateway/area"
 )
 
@@ -52,7 +54,11 @@ func (s *server) addPerson(ctx context.Context, a *act) (int, any, error) {
 }
 
 func (s *server) revokePerson(ctx context.Context, a *act) (int, any, error) {
-	if err := s.Account.Revoke(ctx, a.PathValue("id")); err != nil {
+	err := s.Account.Revoke(ctx, a.PathValue("id"))
+	if errors.Is(err, account.ErrNobody) {
+		err = &bodyError{status: http.StatusNotFound, kind: "not-found", detail: "there is no such person"}
+	}
+	if err != nil {
 		return 0, nil, err
 	}
 	return http.StatusNoContent, nil, nil
