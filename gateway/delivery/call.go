@@ -53,7 +53,6 @@ type flight struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 	left   atomic.Int32
-	begun  time.Time
 }
 
 var (

@@ -124,7 +124,7 @@ func TestHistories(t *testing.T) {
 // live runs the fate to its end.
 func live(t *testing.T, f fate) *history {
 	t.Helper()
-	c := &carrier{f: f, rng: rand.New(rand.NewPCG(f.seed, 1))} //nolint:gosec // a test
+	c := &carrier{f: f, rng: rand.New(rand.NewPCG(f.seed, 1))}
 	lane := Lane{Kind: channels.SMS, Workers: 2, Window: 8, Providers: []Provider{{Sender: c, PerSecond: f.perSecond}}}
 	s := &severed{modelStore: newModelStore()}
 	s.commit = f.commit

@@ -34,7 +34,6 @@ type hold struct {
 	codes []string // content codes reported
 	calls []*call  // to be launched when the step is durable
 	again []pick   // settled by the step, to be started again
-	back  int      // next before the step, in case it fails
 }
 
 // pick is a recipient to be sent to. Reuse: the last send spent no attempt.
@@ -53,7 +52,7 @@ func newHold(l Lease, fl *flag, asked, now time.Time) *hold {
 	for i, m := range l.Marks {
 		if len(rows) == 0 {
 			if m.Outcome() == channels.Pending {
-				h.todo = append(h.todo, pick{int32(i), m.Attempt() > 0}) //nolint:gosec // a batch has at most 1,000 recipients
+				h.todo = append(h.todo, pick{int32(i), m.Attempt() > 0})
 			}
 			continue
 		}

@@ -25,7 +25,7 @@ type lane struct {
 
 // floor is the highest priority that has work. Nothing below it may start.
 func (l *lane) floor() Priority {
-	for p := P0; p < P3; p++ {
+	for p := range P3 {
 		if l.active[p].Load() > 0 || l.waiting[p].Load() > 0 {
 			return p
 		}

@@ -239,7 +239,7 @@ func TestReceiptOrderDoesNotMatter(t *testing.T) {
 			c.Marks = append([]Mark(nil), b.Marks...)
 			r.store.cut(c)
 			again := append(append([]channels.Receipt(nil), rs...), rs...)
-			rand.New(rand.NewPCG(seed, 1)).Shuffle(len(again), func(i, j int) { again[i], again[j] = again[j], again[i] }) //nolint:gosec // a test
+			rand.New(rand.NewPCG(seed, 1)).Shuffle(len(again), func(i, j int) { again[i], again[j] = again[j], again[i] })
 			for _, rc := range again {
 				if err := r.e.Sink()(context.Background(), rc); err != nil {
 					rt.Fatal(err)

@@ -2,6 +2,7 @@ package delivery
 
 import (
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"loa/channels"
@@ -30,10 +31,8 @@ func (w *worker) settle(c *call, now time.Time) {
 
 // told remembers that a code was reported and says whether it was before.
 func (h *hold) told(code string) bool {
-	for _, c := range h.codes {
-		if c == code {
-			return true
-		}
+	if slices.Contains(h.codes, code) {
+		return true
 	}
 	h.codes = append(h.codes, code)
 	return false

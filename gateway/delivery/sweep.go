@@ -63,7 +63,7 @@ func (e *Engine) pollWaiting(ctx context.Context) {
 			if err != nil {
 				break
 			}
-			for p := range waiting { //nolint:gosec // four priorities
+			for p := range waiting {
 				l.waiting[p].Store(l.credible(Priority(p), waiting[p]))
 			}
 		}

@@ -211,8 +211,8 @@ func (w *worker) advance(ctx context.Context) time.Duration {
 		}
 	}
 	w.l.advanceRecipients.Observe(float64(settled))
-	w.e.tally.settled.Add(uint64(settled)) //nolint:gosec // not negative
-	w.e.tally.started.Add(uint64(started)) //nolint:gosec // not negative
+	w.e.tally.settled.Add(uint64(settled))
+	w.e.tally.started.Add(uint64(started))
 	w.launch(launch)
 	return idleWait
 }

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
@@ -181,11 +182,7 @@ func (q *Queue) unchecked() {
 }
 
 func (q *Queue) key(parts ...string) string {
-	k := q.opt.Prefix
-	for _, p := range parts {
-		k += ":" + p
-	}
-	return k
+	return q.opt.Prefix + ":" + strings.Join(parts, ":")
 }
 
 // stream is the key of a channel's hints of one priority: "loa:{sms}:p0".

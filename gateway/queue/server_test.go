@@ -30,11 +30,11 @@ func need(t *testing.T, name string) string {
 
 func freePort(t *testing.T) int {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // a test's port
+	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close() //nolint:errcheck // a test's port
+	defer l.Close()
 	return l.Addr().(*net.TCPAddr).Port
 }
 
@@ -43,7 +43,7 @@ func loopback(port int) string { return fmt.Sprintf("127.0.0.1:%d", port) }
 // spawn starts a program that ends with the test.
 func spawn(t *testing.T, name string, args ...string) *exec.Cmd {
 	t.Helper()
-	cmd := exec.CommandContext(context.Background(), need(t, name), args...) //nolint:gosec // a test's own arguments
+	cmd := exec.CommandContext(context.Background(), need(t, name), args...)
 	cmd.Dir = t.TempDir()
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -134,7 +134,7 @@ type lossy struct {
 
 func startLossy(t *testing.T, port int) *lossy {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // a test's port
+	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -146,7 +146,7 @@ func startLossy(t *testing.T, port int) *lossy {
 			if err != nil {
 				return
 			}
-			out, err := net.Dial("tcp", loopback(port)) //nolint:noctx // a test's port
+			out, err := net.Dial("tcp", loopback(port))
 			if err != nil {
 				_ = in.Close()
 				continue
@@ -159,8 +159,8 @@ func startLossy(t *testing.T, port int) *lossy {
 }
 
 func (p *lossy) pass(from, to net.Conn, answers bool) {
-	defer from.Close() //nolint:errcheck // a test's connection
-	defer to.Close()   //nolint:errcheck // a test's connection
+	defer from.Close()
+	defer to.Close()
 	buf := make([]byte, 64<<10)
 	for {
 		n, err := from.Read(buf)
