@@ -41,7 +41,7 @@ func newBenchFanoutCommand() *cobra.Command {
 measures until the outcome of each is durable in the ledger. Everything is
 real: the ledger (SQLite, every commit synced), Redis, leases, sealed
 addresses, signed references; only the provider is a call that answers at
-once, so that what is measured is the gateway. Nothing is kept.
+once, so that what is measured is the gateway. Nothing is kept, unless --keep says so.
 
 Needs redis-server, or --redis.`,
 		Example: `  loa bench fanout --recipients 100000
@@ -84,6 +84,7 @@ Needs redis-server, or --redis.`,
 	flags.IntVar(&o.Workers, "workers", 8, "workers of the channel")
 	flags.StringVar(&o.Redis, "redis", "", "`address` of a Redis server that may be written to (default: one is started)")
 	flags.StringVar(&o.Dir, "dir", "", "`folder` to work in; it decides which disk is measured (default: the system's for temporary files)")
+	flags.StringVar(&o.Keep, "keep", "", "keep the subscribers in this `folder` and use them again")
 	flags.BoolVar(&asJSON, "json", false, "print the result as one JSON object in the last line")
 	flags.BoolVar(&verbose, "verbose", false, "show the gateway's log")
 	flags.StringVar(&profile, "cpuprofile", "", "write a CPU profile of the measured part to `FILE`")

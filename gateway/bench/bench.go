@@ -44,6 +44,7 @@ type Options struct {
 	Templates fs.FS
 	Facts     fs.FS
 	Dir       string // a folder of its own is made in it; empty: the system's for temporary files
+	Keep      string // subscribers are kept in this folder for the next run; empty: they are not
 	Log       *slog.Logger
 	Say       func(format string, args ...any) // tells of progress
 	// Measured is called right before the measured part with true and right
@@ -80,7 +81,7 @@ type run struct {
 }
 
 // Fanout subscribes the recipients, has one alert approved for all of them and
-// measures until the last outcome is durable. Nothing is kept.
+// measures until the last outcome is durable. Nothing but Options.Keep is kept.
 func Fanout(ctx context.Context, o Options) (Fan, error) {
 	switch {
 	case o.Recipients < 1000 || o.Recipients > MaxRecipients:
@@ -112,7 +113,7 @@ func (r *run) run(ctx context.Context) (err error) {
 	if err := r.configure(); err != nil {
 		return err
 	}
-	if err := r.prepare(ctx); err != nil {
+	if err := r.subscribers(ctx); err != nil {
 		return fmt.Errorf("subscribers: %w", err)
 	}
 	before, err := ledgerBytes(r.dir)

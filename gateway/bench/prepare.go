@@ -4,7 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strconv"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -18,9 +23,51 @@ import (
 )
 
 const (
-	addAtOnce = 1000
-	adders    = 4
+	addAtOnce = 50_000
+	adders    = 2
 )
+
+// subscribers takes those that were kept, or makes and keeps them.
+func (r *run) subscribers(ctx context.Context) error {
+	kept := filepath.Join(r.Keep, strconv.Itoa(r.Recipients))
+	if r.Keep != "" {
+		err := copyLedger(r.dir, kept)
+		if !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	if err := r.prepare(ctx); err != nil || r.Keep == "" {
+		return err
+	}
+	if err := os.MkdirAll(kept, 0o700); err != nil {
+		return err
+	}
+	return copyLedger(kept, r.dir)
+}
+
+// copyLedger copies a closed ledger with the key its addresses are sealed with.
+func copyLedger(to, from string) error {
+	for _, name := range []string{"master.key", "loa.db"} {
+		if err := copyFile(filepath.Join(to, name), filepath.Join(from, name)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func copyFile(to, from string) error {
+	in, err := os.Open(from) //nolint:gosec // the run's own folders
+	if err != nil {
+		return err
+	}
+	defer func() { _ = in.Close() }()
+	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600) //nolint:gosec // the same
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(out, in)
+	return errors.Join(err, out.Sync(), out.Close())
+}
 
 // prepare subscribes the recipients in a gateway of its own, so that the
 // measured one starts with empty caches and a ledger without a log.
@@ -63,7 +110,7 @@ func (r *run) subscribe(ctx context.Context, g *gateway.Gateway) error {
 			_, err := g.Audience.Add(ctx, now, es)
 			return err
 		})
-		if start%100_000 == 0 && start > 0 {
+		if start > 0 {
 			r.Say("%d subscribers", start)
 		}
 	}
