@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net"
+	"net/http"
 	"os"
 	"time"
 
@@ -62,6 +63,7 @@ type Gateway struct {
 	drivers    []opened
 	senders    []render.Sender // under which SMS go out
 	live       liveList
+	page       http.Handler
 	collide    map[area.Code]bool // communes whose unmarked name is ambiguous
 	closers    []closer
 	started    chan struct{}
@@ -102,6 +104,7 @@ func New(ctx context.Context, opt Options) (*Gateway, error) {
 		{"delivery", g.openDelivery},
 		{"channels", g.openChannels},
 		{"desk", g.openDesk},
+		{"live page", g.openPage},
 	}
 	for _, s := range steps {
 		if err := s.open(ctx); err != nil {

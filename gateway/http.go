@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -12,6 +11,7 @@ import (
 	"loa/channels"
 	"loa/gateway/alert"
 	"loa/gateway/dispatch"
+	"loa/gateway/web"
 	"loa/gateway/web/api"
 )
 
@@ -28,7 +28,8 @@ func (g *Gateway) publicHandler() http.Handler {
 	mux.Handle("/api/", api.Public(g.api()))
 	mux.HandleFunc("GET /healthz", g.healthz)
 	mux.HandleFunc("GET /readyz", g.readyz)
-	return headers(mux)
+	mux.Handle("/", g.page)
+	return web.Headers(mux)
 }
 
 // localHandler is what the 0600 socket serves: the same and the acts of the
@@ -36,7 +37,7 @@ func (g *Gateway) publicHandler() http.Handler {
 func (g *Gateway) localHandler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(g.Metrics, promhttp.HandlerOpts{}))
-	mux.Handle("/api/", headers(api.Local(g.api())))
+	mux.Handle("/api/", web.Headers(api.Local(g.api())))
 	mux.Handle("/", g.publicHandler())
 	return mux
 }
@@ -61,19 +62,6 @@ func (g *Gateway) cutting(ctx context.Context, id alert.ID) (bool, error) {
 	const ahead, all = 24 * time.Hour, 10_000
 	jobs, err := g.ledger.Dispatch().Jobs(ctx, g.now().Add(ahead), all)
 	return slices.ContainsFunc(jobs, func(j dispatch.Job) bool { return j.Alert == id && j.Cursor.Pass == 0 }), err
-}
-
-func headers(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h := w.Header()
-		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("Referrer-Policy", "no-referrer")
-		h.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; manifest-src 'self'; worker-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
-		if strings.HasPrefix(r.URL.Path, "/api/") {
-			h.Set("Cache-Control", "no-store")
-		}
-		next.ServeHTTP(w, r)
-	})
 }
 
 // healthz says that the process answers.

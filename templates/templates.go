@@ -1,11 +1,14 @@
 // Package templates holds the wording of every message: messages.csv, one row
 // per template, form and language with its typed slots, and words.csv, the
-// fixed lists that slots choose from. It is data and knows no other package.
+// fixed lists that slots choose from; and under web the page templates with
+// their texts and assets. It is data and knows no other package.
 package templates
 
 import "embed"
 
-// FS holds messages.csv and words.csv.
+// FS holds messages.csv, words.csv and the folder web. web/live.js is built
+// from web/live.ts.
 //
-//go:embed messages.csv words.csv
+//go:generate go tool -modfile=../.ci/tools/go.mod esbuild web/live.ts --bundle --minify --format=esm --target=es2020 --charset=utf8 --log-level=warning --outfile=web/live.js
+//go:embed messages.csv words.csv web/*.html web/texts.csv web/page.css web/live.js web/icon.svg
 var FS embed.FS

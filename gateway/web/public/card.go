@@ -1,0 +1,256 @@
+package public
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"loa/channels"
+	"loa/gateway/alert"
+	"loa/gateway/coverage"
+)
+
+// card is one alert with what came of it.
+type card struct {
+	ID                        alert.ID
+	Anchor                    string // unique on the page
+	Code                      string
+	Revision                  int
+	Status, Kind              string // keys of words; may be empty
+	Headline, TextLang        string // TextLang: of the alert's texts, if not the page's
+	Level                     int    // 1–5; 0: none was given
+	LevelWords                string
+	State, Sent, Until        string
+	Where, By                 string
+	Communes                  int
+	Text                      []string
+	Total                     tally
+	Channels                  []tally
+	Places, Rest              []tally // first and folded away; worst first
+	Beyond                    int     // how many more places there are
+	Found                     int
+	Query                     string
+	SortURL, OneURL, ClearURL string
+	Keep                      []field // of the search form
+}
+
+type field struct{ Name, Value string }
+
+// tally is a row: who had to be reached and what is known of them.
+type tally struct {
+	Key            string
+	Kind           channels.Kind
+	Word           string // key of the channel's name
+	Name, Province string
+	Eligible       int
+	Parts          [5]part
+
+	place string // folded, for search and order
+}
+
+// part is one kind of evidence, worst first. X and W place it on a bar of
+// barWidth.
+type part struct {
+	Name, Word, Note string
+	N, X, W          int
+}
+
+var partNames = [5]string{"missed", "unknown", "accepted", "waiting", "reached"}
+
+const (
+	barWidth = 1000
+	sliver   = 6 // what any number above zero takes of a bar
+)
+
+// parts keeps the kinds of evidence apart: taken by a provider is not arrived.
+func (t *tally) parts(c coverage.Cell) {
+	t.Eligible = c.Eligible()
+	counts := [5]int{
+		c.Missed(),
+		c.Count(channels.Ambiguous),
+		c.Count(channels.Accepted),
+		c.Count(channels.Pending) + c.Count(channels.Sending),
+		c.Count(channels.Delivered) + c.Count(channels.Confirmed),
+	}
+	some := 0
+	for _, n := range counts {
+		if n > 0 {
+			some++
+		}
+	}
+	x := 0
+	for i, n := range counts {
+		p := part{Name: partNames[i], Word: "out." + partNames[i], Note: "out." + partNames[i] + ".note", N: n, X: x}
+		if n > 0 {
+			p.W = sliver + n*(barWidth-sliver*some)/t.Eligible
+		}
+		x += p.W
+		t.Parts[i] = p
+	}
+}
+
+// worse orders rows: most not reached first, then those of whom least is known.
+func worse(a, b tally) int {
+	for i := range len(partNames) - 1 {
+		if d := cmp.Compare(b.Parts[i].N, a.Parts[i].N); d != 0 {
+			return d
+		}
+	}
+	return cmp.Or(cmp.Compare(a.place, b.place), cmp.Compare(a.Key, b.Key))
+}
+
+const (
+	firstRows = 20  // communes shown at once
+	allRows   = 400 // communes on one page, shared by its alerts
+)
+
+func (b *builder) card(e *entry, shown int) *card {
+	rev := e.Submission.Revision
+	in := infoFor(rev, b.a.lang)
+	c := &card{
+		ID: e.ID, Anchor: rev.Code, Code: rev.Code, Revision: rev.Number, Status: status(rev.Status), Kind: kind(&e.Case, in),
+		Headline: headline(in), TextLang: foreign(in, b.a.lang), Level: level(rev),
+		Sent: moment(rev.Sent), Until: moment(rev.Expires()), Where: where(rev, in.Lang()), By: in.SenderName,
+		Communes: len(e.Submission.Communes), Query: b.a.query, SortURL: b.a.url("/"),
+	}
+	c.LevelWords = "level." + strconv.Itoa(c.Level)
+	for _, text := range []string{in.Description, in.Instruction} {
+		if text != "" {
+			c.Text = append(c.Text, text)
+		}
+	}
+	one, clear, keep := b.a, b.a, b.a
+	one.alert, clear.query, keep.query = e.ID, "", ""
+	c.ClearURL = clear.url("/")
+	if shown > 1 {
+		c.OneURL = one.url("/")
+	}
+	for name, value := range keep.fields() {
+		c.Keep = append(c.Keep, field{name, value})
+	}
+	slices.SortFunc(c.Keep, func(x, y field) int { return strings.Compare(x.Name, y.Name) })
+
+	var sum coverage.Cell
+	totals := coverage.Totals(e.cells)
+	for _, k := range channels.AllKinds() {
+		t, ok := totals[k]
+		if !ok {
+			continue
+		}
+		row := tally{Key: string(e.ID) + "/" + string(k), Kind: k, Word: chanWord(k)}
+		row.parts(t)
+		c.Channels = append(c.Channels, row)
+		add(&sum, t)
+	}
+	c.Total.parts(sum)
+	c.State = b.state(e, sum.Count(channels.Pending)+sum.Count(channels.Sending))
+	b.places(c, e, max(firstRows, allRows/shown))
+	return c
+}
+
+func add(to *coverage.Cell, c coverage.Cell) {
+	for o, n := range c.Counts {
+		to.Counts[o] += n
+	}
+}
+
+// places fills the rows of communes that match what is looked for.
+func (b *builder) places(c *card, e *entry, limit int) {
+	query := fold(b.a.query)
+	var rows []tally
+	for _, cells := range coverage.ByCommune(e.cells) {
+		row := b.place(e.ID, cells)
+		if query == "" || strings.Contains(row.place, query) {
+			rows = append(rows, row)
+		}
+	}
+	slices.SortFunc(rows, worse)
+	c.Found = len(rows)
+	if len(rows) > limit {
+		c.Beyond = len(rows) - limit
+		rows = rows[:limit]
+	}
+	if b.a.query == "" && len(rows) > firstRows {
+		c.Places, c.Rest = rows[:firstRows], rows[firstRows:]
+		return
+	}
+	c.Places = rows
+}
+
+func (b *builder) place(id alert.ID, cells []coverage.Cell) tally {
+	code := cells[0].Commune
+	row := tally{Key: string(id) + "/" + string(code), Name: string(code)}
+	if u, ok := b.p.o.Unit(code); ok {
+		row.Name = u.FullName
+		if up, ok := b.p.o.Unit(u.Parent); ok {
+			row.Province = up.FullName
+			row.place = fold(u.FullName + " " + up.FullName + " " + string(code))
+		}
+	}
+	if row.place == "" {
+		row.place = fold(row.Name + " " + string(code))
+	}
+	var sum coverage.Cell
+	for _, c := range cells {
+		add(&sum, c)
+	}
+	row.parts(sum)
+	return row
+}
+
+// infoFor picks the gravest text in the language, else in Vietnamese, else any.
+func infoFor(rev *alert.Revision, lang string) *alert.Info {
+	for _, want := range []string{lang, "vi", ""} {
+		var best *alert.Info
+		for i := range rev.Infos {
+			in := &rev.Infos[i]
+			if (want == "" || in.Lang() == want) && (best == nil || in.Severity.Rank() > best.Severity.Rank()) {
+				best = in
+			}
+		}
+		if best != nil {
+			return best
+		}
+	}
+	return &alert.Info{}
+}
+
+func headline(in *alert.Info) string { return cmp.Or(in.Headline, in.Event) }
+
+// foreign is the language of an alert's text if it is not the page's.
+func foreign(in *alert.Info, lang string) string {
+	if l := in.Lang(); l != lang {
+		return l
+	}
+	return ""
+}
+
+// level is the highest disaster risk level of the texts; 0 if none was given.
+func level(rev *alert.Revision) int {
+	top := 0
+	for i := range rev.Infos {
+		for _, p := range rev.Infos[i].Parameters {
+			if n, err := strconv.Atoi(p.Value); err == nil && p.Name == alert.RiskLevelName && n >= 1 && n <= 5 {
+				top = max(top, n)
+			}
+		}
+	}
+	return top
+}
+
+// where lists the areas as the texts of one language name them.
+func where(rev *alert.Revision, lang string) string {
+	var all []string
+	for i := range rev.Infos {
+		if rev.Infos[i].Lang() != lang {
+			continue
+		}
+		for _, a := range rev.Infos[i].Areas {
+			if a.Desc != "" && !slices.Contains(all, a.Desc) {
+				all = append(all, a.Desc)
+			}
+		}
+	}
+	return strings.Join(all, "; ")
+}

@@ -1,0 +1,243 @@
+package public
+
+import (
+	"maps"
+	"net/url"
+	"strconv"
+
+	"loa/channels"
+	"loa/gateway/alert"
+	"loa/gateway/desk"
+)
+
+// view is what the templates show, in words of one language.
+type view struct {
+	Lang, OtherLang            string
+	Deployment, Env, EnvNote   string
+	Agency, Version            string
+	LiveURL, OtherURL, AutoURL string
+	Auto                       bool
+	At                         string // time of the figures; empty: there are none
+	Stale                      string // why they are not of now
+	Known                      bool
+	Only                       bool // one alert was asked for
+	AllURL                     string
+	Question, Lead             string
+	Alerts                     []*card
+	Ended                      []brief
+	System                     []line
+
+	err error // of a text that is missing
+}
+
+// brief is an ended alert in the list.
+type brief struct {
+	ID                                           alert.ID
+	URL, Headline, TextLang, Code, State, Status string
+}
+
+// line says something of the sending system.
+type line struct {
+	Text string
+	Bad  bool
+}
+
+// envWords is the key of the word on the banner; empty for an unknown
+// deployment.
+func envWords(deployment string) string {
+	switch deployment {
+	case "live", "drill", "demo":
+		return "env." + deployment
+	}
+	return ""
+}
+
+// builder words a view.
+type builder struct {
+	p *Page
+	a ask
+	s *snapshot
+	w *words
+	v *view
+}
+
+func (b *builder) t(key string, slots ...any) string {
+	text, err := b.w.say(key, slots...)
+	if err != nil && b.v.err == nil {
+		b.v.err = err
+	}
+	return text
+}
+
+// view words what a visitor asked for. Err is why the figures are not of now.
+func (p *Page) view(a ask, s *snapshot, err error) *view {
+	env := envWords(p.o.Deployment)
+	v := &view{
+		Lang: a.lang, OtherLang: "en", Deployment: p.o.Deployment, Env: env, EnvNote: env + ".note",
+		Agency: p.o.Agency[a.lang], Version: p.version, Auto: !a.still, Only: a.alert != "",
+	}
+	b := &builder{p: p, a: a, s: s, w: p.texts[a.lang], v: v}
+	other, auto, all := a, a, ask{lang: a.lang, still: a.still}
+	if a.lang == "en" {
+		v.OtherLang = "vi"
+	}
+	other.lang, auto.still = v.OtherLang, !a.still
+	v.OtherURL, v.AutoURL, v.AllURL, v.LiveURL = other.url("/"), auto.url("/"), all.url("/"), a.url("/live")
+	if s == nil {
+		v.Stale = b.t("age.none")
+		return v
+	}
+	v.Known, v.At = true, clock(s.at)
+	if err != nil {
+		v.Stale = b.t("age.stale", "t", v.At)
+	}
+	b.alerts()
+	b.system()
+	return v
+}
+
+// url is where the same is asked for.
+func (a ask) url(path string) string {
+	v := url.Values{}
+	for key, value := range a.fields() {
+		v.Set(key, value)
+	}
+	if len(v) == 0 {
+		return path
+	}
+	return path + "?" + v.Encode()
+}
+
+func (a ask) fields() map[string]string {
+	f := map[string]string{"alert": string(a.alert), "q": a.query}
+	if a.lang != "vi" {
+		f["lang"] = a.lang
+	}
+	if a.still {
+		f["auto"] = "0"
+	}
+	maps.DeleteFunc(f, func(_, value string) bool { return value == "" })
+	return f
+}
+
+func (b *builder) alerts() {
+	v, s := b.v, b.s
+	var shown []*entry
+	for i := range s.inForce {
+		if b.a.alert == "" || b.a.alert == s.inForce[i].ID {
+			shown = append(shown, &s.inForce[i])
+		}
+	}
+	for i := range s.ended {
+		e := &s.ended[i]
+		if b.a.alert == e.ID {
+			shown = append(shown, e)
+		}
+		if b.a.alert == "" {
+			v.Ended = append(v.Ended, b.brief(e))
+		}
+	}
+	anchors := map[string]bool{}
+	for i, e := range shown {
+		c := b.card(e, len(shown))
+		if c.Anchor == "" || anchors[c.Anchor] {
+			c.Anchor += strconv.Itoa(i)
+		}
+		anchors[c.Anchor] = true
+		v.Alerts = append(v.Alerts, c)
+	}
+	v.Question = "ask.who"
+	switch n := len(shown); {
+	case n == 0 && v.Only:
+		v.Question, v.Lead = "ask.none", b.t("lead.unknown")
+	case n == 0:
+		v.Question, v.Lead = "ask.none", b.t("lead.none")+" "+b.t("lead.first")
+	case v.Only:
+		v.Lead = b.t("lead.only")
+	case n == 1:
+		v.Lead = b.t("lead.one")
+	default:
+		v.Lead = b.t("lead.many", "n", n)
+	}
+}
+
+func (b *builder) brief(e *entry) brief {
+	rev := e.Submission.Revision
+	in := infoFor(rev, b.a.lang)
+	only := b.a
+	only.alert = e.ID
+	return brief{
+		ID: e.ID, URL: only.url("/"), Headline: headline(in), TextLang: foreign(in, b.a.lang), Code: rev.Code,
+		State: b.state(e, 0), Status: status(rev.Status),
+	}
+}
+
+// state says in plain words where an alert stands.
+func (b *builder) state(e *entry, waiting int) string {
+	t := moment(e.EndedAt)
+	expires := e.Submission.Revision.Expires()
+	switch {
+	case e.State == alert.Stopped:
+		return b.t("state.stopped", "t", t)
+	case e.State == alert.Superseded:
+		return b.t("state.superseded", "t", t)
+	case e.State == alert.Ended && e.EndedAt.Before(expires):
+		return b.t("state.cleared", "t", t)
+	case e.State == alert.Ended || !expires.After(b.s.at):
+		return b.t("state.expired", "t", moment(expires))
+	case e.cutting:
+		return b.t("state.cutting")
+	case waiting > 0:
+		return b.t("state.sending", "n", waiting)
+	}
+	return b.t("state.sent")
+}
+
+// status is the key of the words for a message that is not meant in earnest.
+func status(s alert.Status) string {
+	switch s {
+	case alert.Actual:
+		return ""
+	case alert.Exercise:
+		return "status.exercise"
+	default:
+		return "status.test"
+	}
+}
+
+// kind is the key of the words for what a message does to earlier ones.
+func kind(c *desk.Case, in *alert.Info) string {
+	for _, r := range in.ResponseTypes {
+		if r == "AllClear" {
+			return "kind.clear"
+		}
+	}
+	switch c.Submission.Revision.MsgType {
+	case alert.MsgUpdate:
+		return "kind.update"
+	case alert.MsgCancel:
+		return "kind.cancel"
+	default:
+		return ""
+	}
+}
+
+func (b *builder) system() {
+	h := b.s.health
+	mode := line{Text: b.t("sys.queue")}
+	switch h.Mode {
+	case "direct":
+		mode = line{Text: b.t("sys.direct", "t", moment(h.Since)), Bad: true}
+	case "ledger":
+		mode = line{Text: b.t("sys.ledger")}
+	}
+	b.v.System = append(b.v.System, mode)
+	for _, d := range h.Down {
+		b.v.System = append(b.v.System, line{Text: b.t("sys.down", "p", d.Provider, "k", b.t(chanWord(d.Kind))), Bad: true})
+	}
+	if len(h.Down) == 0 {
+		b.v.System = append(b.v.System, line{Text: b.t("sys.up")})
+	}
+}
+
+func chanWord(k channels.Kind) string { return "chan." + string(k) }
