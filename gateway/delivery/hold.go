@@ -19,8 +19,8 @@ type hold struct {
 
 	todo   []pick             // recipients to send to, in order
 	next   int                // of todo: the first that is not started
-	addrs  []channels.Address // of todo[next-len(addrs)…], parallel: see opened
-	ready  int                // todo[:ready] have been opened; addrs holds the last of them
+	addrs  []channels.Address // parallel to the last of todo[:ready]: see address
+	ready  int                // todo[:ready] have been opened
 	before map[int]earlier    // recipients whom an earlier call may have reached
 
 	open     int  // calls not returned, or returned and not settled
