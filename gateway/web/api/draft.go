@@ -209,7 +209,8 @@ func (s *server) shapes(field string, in *Area, out *alert.Area, communes *[]are
 	}
 	r, err := s.Shapes.Resolve(shapes...)
 	if err != nil {
-		return nil, err
+		p := problemOf(err)
+		return nil, &bodyError{status: p.Status, kind: p.Type, detail: p.Detail, fields: []fieldFault{{field, p.Detail}}}
 	}
 	taken := r.Codes()
 	*communes = append(*communes, taken...)
