@@ -30,7 +30,7 @@ type signer struct {
 func newSigner(key []byte) *signer { return &signer{mac: hmac.New(sha256.New, key)} }
 
 func (s *signer) fill(b BatchID, index int, attempt uint8) {
-	binary.BigEndian.PutUint64(s.raw[:], uint64(b)) //nolint:gosec // batch ids are positive
+	binary.BigEndian.PutUint64(s.raw[:], uint64(b))      //nolint:gosec // batch ids are positive
 	binary.BigEndian.PutUint16(s.raw[8:], uint16(index)) //nolint:gosec // a batch has at most 1,000 recipients
 	s.raw[10] = attempt
 	s.mac.Reset()
