@@ -224,7 +224,7 @@ func (r *run) measure(ctx context.Context, g *gateway.Gateway) error {
 
 // wait returns when the outcome of every recipient is durable.
 func (r *run) wait(ctx context.Context, g *gateway.Gateway, m *meter) (time.Time, error) {
-	tick := time.NewTicker(2 * time.Millisecond)
+	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	said := time.Now()
 	for n := 0; ; n++ {
