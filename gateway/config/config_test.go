@@ -141,3 +141,39 @@ func TestCheckMaster(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A drill may leave the master key to the data folder, a live gateway may not;
+// a key that is given must be a good one anywhere.
+func TestMasterKeyIsForLive(t *testing.T) {
+	t.Parallel()
+	bare := strings.Replace(good, "  master_file: master.key", "  {}", 1)
+	inDrill := strings.Replace(bare, "deployment: live", "deployment: drill", 1)
+	if _, err := Load(write(t, inDrill)); err != nil {
+		t.Errorf("a drill without a key: %v", err)
+	}
+	for name, text := range map[string]string{
+		"live without": bare,
+		"drill, weak":  strings.Replace(strings.Replace(good, "deployment: live", "deployment: drill", 1), "master_file: master.key", "master: AAAA", 1),
+	} {
+		if _, err := Load(write(t, text)); err == nil || !strings.Contains(err.Error(), "keys.master") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// Where finds a key, or what holds it.
+func TestWhere(t *testing.T) {
+	t.Parallel()
+	c, err := Load(write(t, good))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for key, want := range map[string]string{"listen": ":3:9: ", "channels[0].settings.nope": ":21:", "nothing": "loa.yaml: "} {
+		if got := c.Where(key); !strings.Contains(got, want) {
+			t.Errorf("%s: %q, want %q", key, got, want)
+		}
+	}
+	if got := Default().Where("listen"); got != "" {
+		t.Errorf("defaults are in %q", got)
+	}
+}

@@ -243,3 +243,31 @@ func TestNetworkHasNoLocalRoutes(t *testing.T) {
 		}
 	}
 }
+
+// A CAP message becomes a draft of the person who brought it, whatever it says
+// of itself.
+func TestCAPIsOnlyADraft(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	now := time.Now().In(time.FixedZone("", 7*60*60)).Truncate(time.Second)
+	message := fmt.Sprintf(`<alert xmlns="urn:oasis:names:tc:emergency:cap:1.2"><identifier>x.1</identifier><sender>nchmf.example</sender><sent>%s</sent>
+<status>Actual</status><msgType>Alert</msgType><scope>Public</scope><info><language>vi-VN</language><category>Met</category><event>Bão</event>
+<urgency>Immediate</urgency><severity>Severe</severity><certainty>Likely</certainty><expires>%s</expires><headline>Bão gần bờ</headline>
+<area><areaDesc>Quảng Ninh</areaDesc></area></info></alert>`, now.Format("2006-01-02T15:04:05-07:00"), now.Add(time.Hour).Format("2006-01-02T15:04:05-07:00"))
+	w := d.call("POST", "/alerts", d.author, message, map[string]string{"Content-Type": "application/cap+xml"})
+	var a api.Alert
+	if err := json.Unmarshal(w.Body.Bytes(), &a); err != nil || w.Code != 201 {
+		t.Fatalf("%d %s", w.Code, w.Body)
+	}
+	if a.State != "draft" || a.Draft.Source != "nchmf.example,x.1" || a.Draft.Infos[0].Headline != "Bão gần bờ" {
+		t.Errorf("%+v", a)
+	}
+	if w := d.call("POST", "/alerts/"+string(a.ID)+"/submit", d.author, "", nil); w.Code != 422 || !strings.Contains(w.Body.String(), "A18") {
+		t.Errorf("an area that is only a name was submitted: %d %s", w.Code, w.Body)
+	}
+	update := strings.Replace(message, "<msgType>Alert</msgType>", "<msgType>Cancel</msgType>", 1)
+	update = strings.Replace(update, "<info>", "<references>nchmf.example,y.1,2024-01-01T00:00:00+07:00</references><info>", 1)
+	if w := d.call("POST", "/alerts", d.author, update, map[string]string{"Content-Type": "application/cap+xml"}); w.Code != 422 {
+		t.Errorf("a Cancel became a draft: %d %s", w.Code, w.Body)
+	}
+}

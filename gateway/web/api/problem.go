@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -150,7 +151,7 @@ func fieldsOf(err error) (Problem, bool) {
 	case errors.As(err, &head):
 		p.Type, p.Errors = "bad-rows", []Fault{{head.Column, head.Rule}}
 	case errors.As(err, &refusal):
-		p.Type, p.Errors = "cap", []Fault{{"", refusal.Text + " (" + refusal.Rule + ")"}}
+		p.Type, p.Detail = "cap", fmt.Sprintf("the message, line %d, column %d: %s (%s)", refusal.Line, refusal.Column, refusal.Text, refusal.Rule)
 	default:
 		return p, false
 	}
