@@ -134,7 +134,8 @@ func (l audienceStore) Ciphers(ctx context.Context, kind channels.Kind, commune 
 			}
 		}
 		d := t.dialect()
-		return t.each("SELECT id, cipher FROM endpoint WHERE id"+d.inInts+" AND kind = ? AND retired = 0 AND import NOT"+hidden,
+		// +kind: without it SQLite walks all endpoints of the kind.
+		return t.each("SELECT id, cipher FROM endpoint WHERE id"+d.inInts+" AND +kind = ? AND retired = 0 AND import NOT"+hidden,
 			[]any{d.ints(rest), code, int64(never)}, take)
 	})
 	if err != nil {

@@ -88,3 +88,14 @@ func benchWorker(ctx context.Context, l *Ledger, turns <-chan struct{}, window i
 		}
 	}
 }
+
+// BenchmarkStage1000 is the cost of staging 1,000 subscribers in one commit.
+func BenchmarkStage1000(b *testing.B) {
+	l := benchLedger(b)
+	id, err := l.Audience().Begin(b.Context(), noon, "bench")
+	must(b, err)
+	b.ResetTimer()
+	must(b, stageMany(b.Context(), l.Audience(), id, 0, 1000*b.N))
+	b.StopTimer()
+	b.ReportMetric(float64(1000*b.N)/b.Elapsed().Seconds(), "rows/s")
+}

@@ -214,10 +214,15 @@ func move(t tx, e *endpointRow, to cellKey, basis, text string, at int64, cipher
 	return count(t, to, 1)
 }
 
-// importState is the state of an import, empty for endpoints added singly.
+// importState is the state of an import, empty for endpoints added singly. One
+// that was given up may be gone already, with its last rows.
 func importState(t tx, id int64) (state string, err error) {
-	if id != 0 {
-		_, err = one(t, "SELECT state FROM import WHERE id = ?", []any{id}, &state)
+	if id == 0 {
+		return "", nil
+	}
+	ok, err := one(t, "SELECT state FROM import WHERE id = ?", []any{id}, &state)
+	if err == nil && !ok {
+		state = importDropped
 	}
 	return state, err
 }

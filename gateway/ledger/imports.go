@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"loa/gateway/audience"
@@ -75,39 +76,52 @@ func openImport(t tx, id audience.ImportID) error {
 	return nil
 }
 
-// Stage stores rows that nobody sees yet.
+// maxStage is the largest Stage.
+const maxStage = 1000
+
+// stagePart is how many rows of a Stage share a transaction. Lookup hashes are
+// random, so each row dirties a page of its own, and an act that arrives
+// meanwhile waits for them to be written.
+const stagePart = 250
+
+// Stage stores rows that nobody sees yet. After an error some of them may be
+// staged; to stage them again is harmless, and so is to abort.
 func (l audienceStore) Stage(ctx context.Context, id audience.ImportID, es []audience.Sealed) error {
 	if err := check(es); err != nil {
 		return err
 	}
-	if len(es) > 1000 {
-		return fmt.Errorf("ledger: stage: %d rows, at most 1000 at once", len(es))
+	if len(es) > maxStage {
+		return fmt.Errorf("ledger: stage: %d rows, at most %d at once", len(es), maxStage)
 	}
 	touched := ns(l.now())
-	err := l.db.write(ctx, bulk, func(t tx) error {
-		last, err := take(t, "endpoint", len(es))
+	for part := range slices.Chunk(es, stagePart) {
+		err := l.db.write(ctx, bulk, func(t tx) error { return stage(t, id, part, touched) })
 		if err != nil {
-			return err
+			return fmt.Errorf("ledger: stage: %w", err)
 		}
-		if err := openImport(t, id); err != nil {
-			return err
-		}
-		s := staging{t: t, imp: int64(id), next: last, cells: tallies{}}
-		if err := s.rows(es); err != nil {
-			return err
-		}
-		if err := s.cells.write(t); err != nil {
-			return err
-		}
-		_, err = t.exec(`UPDATE import SET touched = ?, added = added + ?, known = known + ?,
- first_id = CASE WHEN first_id = 0 THEN ? ELSE first_id END, last_id = ? WHERE id = ?`,
-			touched, int64(s.added), int64(s.known), last+1, last+int64(len(es)), int64(id))
-		return err
-	})
-	if err != nil {
-		return fmt.Errorf("ledger: stage: %w", err)
 	}
 	return nil
+}
+
+func stage(t tx, id audience.ImportID, es []audience.Sealed, touched int64) error {
+	last, err := take(t, "endpoint", len(es))
+	if err != nil {
+		return err
+	}
+	if err := openImport(t, id); err != nil {
+		return err
+	}
+	s := staging{t: t, imp: int64(id), next: last, cells: tallies{}}
+	if err := s.rows(es); err != nil {
+		return err
+	}
+	if err := s.cells.write(t); err != nil {
+		return err
+	}
+	_, err = t.exec(`UPDATE import SET touched = ?, added = added + ?, known = known + ?,
+ first_id = CASE WHEN first_id = 0 THEN ? ELSE first_id END, last_id = ? WHERE id = ?`,
+		touched, int64(s.added), int64(s.known), last+1, last+int64(len(es)), int64(id))
+	return err
 }
 
 type staging struct {
@@ -145,7 +159,9 @@ func (s *staging) rows(es []audience.Sealed) error {
 			}
 		}
 		if old != nil {
-			s.known++
+			if old.cell.imp != s.imp {
+				s.known++
+			}
 			if err := s.note(e, old); err != nil {
 				return err
 			}

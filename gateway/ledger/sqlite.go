@@ -135,12 +135,14 @@ func (d *lite) read(ctx context.Context, do func(tx) error) error {
 		return fmt.Errorf("ledger: read: %w", ctx.Err())
 	}
 	defer func() { d.readers <- r }()
-	after := context.WithoutCancel(ctx)
-	if _, err := r.conn.ExecContext(after, "BEGIN"); err != nil {
+	// A statement with a context that can end costs two goroutines: each looks
+	// at the caller's between rows instead.
+	t := &liteTx{ctx: context.Background(), caller: ctx, now: d.now, life: d.life, prepare: r.prepare}
+	if _, err := t.exec("BEGIN"); err != nil {
 		return fmt.Errorf("ledger: read: %w", err)
 	}
-	err := do(&liteTx{ctx: ctx, now: d.now, life: d.life, prepare: r.prepare})
-	if _, e := r.conn.ExecContext(after, "ROLLBACK"); err == nil && e != nil {
+	err := do(t)
+	if _, e := t.exec("ROLLBACK"); err == nil && e != nil {
 		err = fmt.Errorf("ledger: read: %w", e)
 	}
 	return err
@@ -181,6 +183,7 @@ func jsonText(v any) string {
 // reader for one transaction.
 type liteTx struct {
 	ctx     context.Context
+	caller  context.Context // of a read: ends it between rows
 	prepare func(query string) (*sql.Stmt, error)
 	now     func() int64
 	life    string
@@ -204,16 +207,36 @@ func (t *liteTx) each(query string, args []any, row func(scan func(...any) error
 	if err != nil {
 		return err
 	}
+	if err := t.over(); err != nil {
+		return err
+	}
 	rows, err := s.QueryContext(t.ctx, args...)
 	if err != nil {
 		return err
 	}
 	for rows.Next() {
-		if err := row(rows.Scan); err != nil {
+		err := row(rows.Scan)
+		if err == nil {
+			err = t.over()
+		}
+		if err != nil {
 			return errors.Join(err, rows.Close())
 		}
 	}
 	return errors.Join(rows.Err(), rows.Close())
+}
+
+// over says why nobody waits for the answer any more.
+func (t *liteTx) over() error {
+	if t.caller == nil {
+		return nil
+	}
+	select {
+	case <-t.caller.Done():
+		return context.Cause(t.caller)
+	default:
+		return nil
+	}
 }
 
 func (t *liteTx) insert(table string, columns []string, rows [][]any) error {

@@ -122,7 +122,7 @@ func (w *writer) group(first *deed) {
 			continue
 		}
 		var own error
-		own, err = w.perform(d)
+		own, err = w.perform(d, len(good) == 0)
 		switch {
 		case err != nil:
 			d.finish(err)
@@ -176,7 +176,16 @@ func (w *writer) begin() error {
 }
 
 // perform runs one deed. own is the deed's failure, whole that of the group.
-func (w *writer) perform(d *deed) (own, whole error) {
+// While nothing in the group is worth keeping, the transaction itself is the
+// savepoint: SQLite copies every page that is written under another.
+func (w *writer) perform(d *deed, alone bool) (own, whole error) {
+	if alone {
+		if own = d.do(w.t); own != nil {
+			w.rollback()
+			return own, w.begin()
+		}
+		return nil, nil
+	}
 	if _, err := w.t.exec("SAVEPOINT deed"); err != nil {
 		return nil, fmt.Errorf("ledger: savepoint: %w", err)
 	}
