@@ -133,7 +133,7 @@ func (p *province) compare(id string, mayRepeat int) {
 		if n > 0 {
 			kept[r.kind]++
 		}
-		if n == 0 && !r.bad {
+		if n == 0 {
 			lost++
 		}
 		repeats += max(0, n-1)

@@ -22,7 +22,6 @@ import (
 	"loa/channels"
 	crowd "loa/channels/app/standin"
 	"loa/channels/sms"
-	carrier "loa/channels/sms/standin"
 	"loa/channels/webpush"
 	push "loa/channels/webpush/standin"
 	"loa/gateway/alert"
@@ -34,8 +33,6 @@ const (
 	account    = "AC00000000000000000000000000000001"
 	token      = "0123456789abcdef0123456789abcdef"
 	sender     = "QuangNinh"
-	badShare   = 0.03
-	badSeed    = 1
 	smsWorkers = 4
 	smsWindow  = 16
 	others     = 2 // workers of push and app
@@ -60,7 +57,6 @@ type province struct {
 type resident struct {
 	kind    channels.Kind
 	address string
-	bad     bool // the stand-in refuses it on purpose
 }
 
 func alertID(s string) alert.ID { return alert.ID(s) }
@@ -101,7 +97,7 @@ func newProvince(t *testing.T, n int) *province {
 	p := &province{t: t, dir: t.TempDir(), bin: bin, n: n, redisPort: freePort(t)}
 	p.public = "http://127.0.0.1:" + freePort(t)
 	p.process("redis-server", "--port", p.redisPort, "--bind", "127.0.0.1", "--save", "", "--dir", p.dir)
-	p.carrier = p.standin("sms", "--bad", fmt.Sprint(badShare), "--seed", fmt.Sprint(badSeed))
+	p.carrier = p.standin("sms")
 	p.pushURL = p.standin("push")
 	p.configure()
 	p.tokens = [2]string{p.person("Nguyễn Thị Soạn"), p.person("Trần Văn Duyệt")}
@@ -188,7 +184,7 @@ agency:
   name_en: %s
   short: %s
   short_en: %s
-delivery: {resend_after: 3s, retry_after: 2s}
+delivery: {resend_after: 3s}
 sms:
   senders: [{provider: twilio, sender: %s}]
   registered: %s
@@ -275,7 +271,6 @@ func (p *province) subscribe() {
 		switch {
 		case i < nSMS:
 			r.kind, r.address = channels.SMS, fmt.Sprintf("+8491%07d", i)
-			_, r.bad = carrier.Verdict(r.address, badSeed, badShare)
 		case i < nSMS+nPush:
 			text, _ := json.Marshal(subs[i-nSMS])
 			r.kind, r.address = channels.WebPush, string(text)
