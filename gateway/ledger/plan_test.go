@@ -35,13 +35,19 @@ func TestHotQueriesUseTheirIndexes(t *testing.T) {
 			_, err := a.Page(ctx, audience.Query{Kind: channels.SMS, Commune: "22101", Language: "vi", Upto: 9}, 0, 10)
 			return err
 		},
-		"counts":  func() error { _, err := a.Counts(ctx, []area.Code{"22101"}, false); return err },
-		"find":    func() error { _, err := a.Find(ctx, channels.SMS, [16]byte{1}); return err },
-		"retire":  func() error { return a.Retire(ctx, []int64{1}, now, "test") },
-		"due":     func() error { _, err := d.Due(ctx, now, delivery.Hint{}, 10); return err },
-		"open":    func() error { _, err := d.Outstanding(ctx, channels.SMS); return err },
-		"claim":   func() error { _, err := d.Claim(ctx, delivery.ClaimRequest{Kind: channels.SMS, Max: 4, Now: now}); return err },
-		"claim 2": func() error { _, err := d.Claim(ctx, delivery.ClaimRequest{Kind: channels.SMS, Max: 4, Now: now, Batches: []delivery.BatchID{1, 2}}); return err },
+		"counts": func() error { _, err := a.Counts(ctx, []area.Code{"22101"}, false); return err },
+		"find":   func() error { _, err := a.Find(ctx, channels.SMS, [16]byte{1}); return err },
+		"retire": func() error { return a.Retire(ctx, []int64{1}, now, "test") },
+		"due":    func() error { _, err := d.Due(ctx, now, delivery.Hint{}, 10); return err },
+		"open":   func() error { _, err := d.Outstanding(ctx, channels.SMS); return err },
+		"claim": func() error {
+			_, err := d.Claim(ctx, delivery.ClaimRequest{Kind: channels.SMS, Max: 4, Now: now})
+			return err
+		},
+		"claim 2": func() error {
+			_, err := d.Claim(ctx, delivery.ClaimRequest{Kind: channels.SMS, Max: 4, Now: now, Batches: []delivery.BatchID{1, 2}})
+			return err
+		},
 		"already": func() error { _, err := l.Dispatch().Already(ctx, "a", 1, channels.SMS, "22101", "vi"); return err },
 		"cells":   func() error { _, err := l.Coverage().Cells(ctx, "a", 1); return err },
 	} {
@@ -81,6 +87,9 @@ func TestHotQueriesUseTheirIndexes(t *testing.T) {
 // walks says whether a step reads all rows of a table that grows with the
 // people, or all of a channel.
 func walks(step string) bool {
+	if strings.HasSuffix(step, "USING INDEX progress_open") {
+		return false // holds only what is not done
+	}
 	for _, table := range []string{"endpoint", "batch", "b", "progress", "p", "cell"} {
 		if strings.HasPrefix(step, "SCAN "+table+" ") || step == "SCAN "+table {
 			return true
