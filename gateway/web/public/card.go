@@ -90,6 +90,8 @@ func (t *tally) parts(c coverage.Cell) {
 	}
 }
 
+func (t *tally) count(part string) int { return t.Parts[slices.Index(partNames[:], part)].N }
+
 // worse orders rows: most not reached first, then those of whom least is known.
 func worse(a, b tally) int {
 	for i := range len(partNames) - 1 {

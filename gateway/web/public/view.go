@@ -153,12 +153,27 @@ func (b *builder) alerts() {
 	case n == 0:
 		v.Question, v.Lead = "ask.none", b.t("lead.none")+" "+b.t("lead.first")
 	case v.Only:
-		v.Lead = b.t("lead.only")
+		v.Lead = b.t("lead.only") + b.count()
 	case n == 1:
-		v.Lead = b.t("lead.one")
+		v.Lead = b.t("lead.one") + b.count()
 	default:
-		v.Lead = b.t("lead.many", "n", n)
+		v.Lead = b.t("lead.many", "n", n) + b.count()
 	}
+}
+
+// count is the answer in numbers, over the alerts that are meant in earnest.
+func (b *builder) count() string {
+	missed, open, any := 0, 0, false
+	for _, c := range b.v.Alerts {
+		if c.Status == "" && c.Channels != nil {
+			n := c.Total.count
+			missed, open, any = missed+n("missed"), open+n("unknown")+n("accepted"), true
+		}
+	}
+	if !any {
+		return ""
+	}
+	return " " + b.t("lead.count", "m", missed, "u", open)
 }
 
 func (b *builder) brief(e *entry) brief {

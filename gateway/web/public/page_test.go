@@ -1,0 +1,312 @@
+package public_test
+
+import (
+	"fmt"
+	"net/http"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"loa/channels"
+	"loa/gateway/alert"
+	"loa/gateway/area"
+	"loa/gateway/desk"
+	"loa/gateway/web/public"
+)
+
+func TestPageWithoutScript(t *testing.T) {
+	t.Parallel()
+	res, body := get(t, newWorld().open(t), "/")
+	if res.StatusCode != http.StatusOK || res.Header.Get("Content-Type") != "text/html; charset=utf-8" {
+		t.Fatalf("status %d, %v", res.StatusCode, res.Header)
+	}
+	has(t, body, `<html lang="vi">`, "[DIỄN TẬP]", `<noscript><meta http-equiv="refresh" content="15"></noscript>`, `<body class="drill"`,
+		"<b>DIỄN TẬP</b>", "Không tin nào tới người dân.", "Số liệu lúc 12:00:00", "Ai chưa nhận được tin?", "Một cảnh báo đang có hiệu lực. 13 máy chưa tới, 1.202 máy chưa biết đã tới hay chưa.",
+		"QN7K", "bản 2", "Bão số 3 đổ bộ Quảng Ninh", "Rủi ro cấp 4", "màu đỏ, rủi ro rất lớn", "Đang gửi. Còn 8 máy đang chờ.",
+		"12:00, 7/9/2024", "18:00, 7/9/2024", "tỉnh Quảng Ninh, thành phố Hải Phòng", "3 xã, phường, đặc khu", "Ở trong nhà.",
+		"1.270 máy phải nhận", "SMS", "Thông báo đẩy",
+		"Đặc khu Cô Tô", "Phường Hồng Gai", "Đặc khu Cát Hải",
+		"Không có cảnh báo nào kết thúc trong 24 giờ qua.", "Hàng gửi chạy bình thường.", "Chưa thấy nhà mạng")
+	hasNot(t, body, "Người Soạn", "Người Ký", "Storm no. 3", "style=", "<style", "onclick", "<no value>")
+	if n := len(regexp.MustCompile(`<script[^>]*src="/assets/`).FindAllString(body, -1)); n != 1 || strings.Count(body, "<script") != 1 {
+		t.Errorf("%d scripts of %d are files of this origin", n, strings.Count(body, "<script"))
+	}
+	if strings.Contains(body, "://") {
+		t.Error("the page names another origin")
+	}
+}
+
+func TestEvidenceIsKeptApart(t *testing.T) {
+	t.Parallel()
+	_, body := get(t, newWorld().open(t), "/")
+	row := regexp.MustCompile(`(?s)<tr data-k="loa-1/sms">.*?</tr>`).FindString(body)
+	cells := regexp.MustCompile(`data-l="([^"]*)">([^<]*)<`).FindAllStringSubmatch(row, -1)
+	var got []string
+	for _, c := range cells {
+		got = append(got, c[1]+" "+c[2])
+	}
+	want := "Phải nhận 1.228|Chưa tới 13|Chưa rõ 0|Mạng đã nhận 1.200|Đang chờ 8|Báo đã tới 7"
+	if s := strings.Join(got, "|"); s != want {
+		t.Errorf("SMS: %s\nwant %s", s, want)
+	}
+}
+
+func TestEnglish(t *testing.T) {
+	t.Parallel()
+	_, body := get(t, newWorld().open(t), "/?lang=en")
+	has(t, body, `<html lang="en">`, "[DRILL]", "Who has not been reached?", "1,202", "Storm no. 3 makes landfall", "Risk level 4", "red, very high", "Quang Ninh, Hai Phong")
+	w := newWorld()
+	w.cases[0].Submission.Revision.Infos = w.cases[0].Submission.Revision.Infos[:1]
+	_, body = get(t, w.open(t), "/?lang=en")
+	has(t, body, `lang="vi">Bão số 3 đổ bộ Quảng Ninh`)
+}
+
+func TestNothingBreaksOutOfTheText(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	const evil = `"><script>alert(1)</script>`
+	w.cases[0].Submission.Revision.Infos[0].Headline = "Bão" + evil
+	w.health = public.Health{Mode: "queue", Down: []public.Down{{Kind: channels.SMS, Provider: evil}}}
+	h := w.open(t, func(o *public.Options) { o.Agency["vi"] = evil })
+	for _, path := range []string{"/", "/live", "/?q=%22%3E%3Cscript%3Ealert(1)%3C/script%3E&alert=%22%3E%3Cscript%3Ealert(1)"} {
+		_, body := get(t, h, path)
+		hasNot(t, body, "<script>", `"><scr`)
+	}
+	_, body := get(t, h, "/?q=%22%3E%3Cscript%3E")
+	has(t, body, "Không có nơi nào khớp với “&#34;&gt;&lt;script&gt;”")
+}
+
+func TestFilter(t *testing.T) {
+	t.Parallel()
+	h := newWorld().open(t)
+	for _, c := range []struct {
+		q    string
+		want []area.Code
+	}{
+		{"hong gai", []area.Code{"06652"}},
+		{"HỒNG+GAI", []area.Code{"06652"}},
+		{"%C4%91%E1%BA%B7c+khu", []area.Code{"07192", "11914"}},
+		{"dac khu", []area.Code{"07192", "11914"}},
+		{"Hai Phong", []area.Code{"11914"}},
+		{"07192", []area.Code{"07192"}},
+		{"Hà Nội", nil},
+		{"", []area.Code{"07192", "06652", "11914"}},
+	} {
+		_, body := get(t, h, "/?lang=en&q="+strings.ReplaceAll(c.q, " ", "%20"))
+		var got []area.Code
+		for _, m := range regexp.MustCompile(`<tr data-k="loa-1/(\d+)">`).FindAllStringSubmatch(body, -1) {
+			got = append(got, area.Code(m[1]))
+		}
+		if fmt.Sprint(got) != fmt.Sprint(c.want) {
+			t.Errorf("%q: %v, want %v", c.q, got, c.want)
+		}
+		has(t, body, `<input type="hidden" name="lang" value="en">`)
+	}
+}
+
+func TestStates(t *testing.T) {
+	t.Parallel()
+	ended := func(s alert.State, at time.Time) func(*desk.Case) {
+		return func(c *desk.Case) { c.State, c.EndedAt = s, at }
+	}
+	for name, c := range map[string]struct {
+		change func(*desk.Case)
+		want   string
+	}{
+		"stopped":    {ended(alert.Stopped, noon.Add(-time.Hour)), "Đã dừng gửi lúc 11:00, 7/9/2024. Dừng không có nghĩa là hết nguy hiểm."},
+		"superseded": {ended(alert.Superseded, noon.Add(-time.Hour)), "Đã được tin khác thay thế lúc 11:00, 7/9/2024."},
+		"cleared":    {ended(alert.Ended, noon.Add(-time.Hour)), "Kết thúc lúc 11:00, 7/9/2024 do có tin hết nguy hiểm."},
+		"expired": {func(c *desk.Case) {
+			ended(alert.Ended, noon)(c)
+			for i := range c.Submission.Revision.Infos {
+				c.Submission.Revision.Infos[i].Expires = noon.Add(-time.Minute)
+			}
+		}, "Hết hiệu lực từ 11:59, 7/9/2024. Không có nghĩa là hết nguy hiểm."},
+		"all clear": {func(c *desk.Case) { c.Submission.Revision.Infos[0].ResponseTypes = []alert.ResponseType{"AllClear"} }, `<span class="tag">Hết nguy hiểm</span>`},
+		"update":    {func(c *desk.Case) { c.Submission.Revision.MsgType = alert.MsgUpdate }, "Cập nhật tin trước"},
+		"cancel":    {func(c *desk.Case) { c.Submission.Revision.MsgType = alert.MsgCancel }, "Thay cho tin trước"},
+		"exercise":  {func(c *desk.Case) { c.Submission.Revision.Status = alert.Exercise }, "DIỄN TẬP, không phải cảnh báo thật"},
+		"test":      {func(c *desk.Case) { c.Submission.Revision.Status = alert.Test }, "THỬ NGHIỆM, không phải cảnh báo thật"},
+		"without risk": {func(c *desk.Case) {
+			c.Submission.Revision.Infos[0].Parameters, c.Submission.Revision.Infos[1].Parameters = nil, nil
+		}, "Không kèm cấp độ rủi ro thiên tai"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld()
+			w.cases[0] = storm("loa-1", c.change)
+			_, body := get(t, w.open(t), "/")
+			has(t, body, c.want)
+			if name == "exercise" || name == "test" {
+				hasNot(t, body, "máy chưa tới,") // not among the figures of real alerts
+			}
+			_, one := get(t, w.open(t), "/?alert=loa-1")
+			has(t, one, c.want, "Theo kênh")
+		})
+	}
+}
+
+func TestWhatIsNotShown(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	w.cases = []desk.Case{
+		storm("loa-1", func(c *desk.Case) { c.Submission.Revision.Scope = alert.Restricted }),
+		storm("loa-2", func(c *desk.Case) { c.State = alert.Submitted }),
+		storm("loa-3", func(c *desk.Case) { c.State, c.EndedAt = alert.Ended, noon.Add(-25*time.Hour) }),
+	}
+	_, body := get(t, w.open(t), "/")
+	has(t, body, "Cảnh báo nào đang có hiệu lực?", "Không có cảnh báo nào đang có hiệu lực.")
+	hasNot(t, body, "Bão số 3", "loa-1", "loa-2", "loa-3")
+	_, body = get(t, w.open(t), "/?alert=loa-1")
+	has(t, body, "Không có cảnh báo nào mang mã này trong 24 giờ qua.")
+}
+
+func TestDeployments(t *testing.T) {
+	t.Parallel()
+	for deployment, want := range map[string]string{"live": "PHÁT THẬT", "drill": "DIỄN TẬP", "demo": "TRÌNH DIỄN"} {
+		_, body := get(t, newWorld().open(t, func(o *public.Options) { o.Deployment = deployment }), "/")
+		has(t, body, "["+want+"]", `<body class="`+deployment+`"`, "<b>"+want+"</b>")
+	}
+	o := newWorld().options(t)
+	o.Deployment = "staging"
+	if _, err := public.New(o); err == nil {
+		t.Error("an unknown deployment was let through")
+	}
+}
+
+func TestSystem(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	w.health = public.Health{Mode: "direct", Since: noon.Add(-time.Minute), Down: []public.Down{{Kind: channels.SMS, Provider: "Nhà mạng A"}}}
+	w.cutting = true
+	_, body := get(t, w.open(t), "/")
+	has(t, body, "Đang lập danh sách người nhận.", "Không kết nối được Redis từ 11:59, 7/9/2024.", "Nhà mạng A (SMS) không trả lời. Tin đang chờ ở đây, chưa mất.")
+}
+
+func TestLiveAnswersOnlyWhatChanged(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	h := w.open(t)
+	first, body := get(t, h, "/live")
+	etag := first.Header.Get("ETag")
+	if first.StatusCode != http.StatusOK || etag == "" || first.Header.Get("Loa-Time") != "12:00:00" {
+		t.Fatalf("status %d, %v", first.StatusCode, first.Header)
+	}
+	hasNot(t, body, "<html", "<script", "12:00:00")
+	w.change(func(*world) {})
+	same, empty := get(t, h, "/live", "If-None-Match", etag)
+	if same.StatusCode != http.StatusNotModified || empty != "" || same.Header.Get("Loa-Time") != "12:00:02" || same.Header.Get("ETag") != etag {
+		t.Errorf("status %d, %q, %v", same.StatusCode, empty, same.Header)
+	}
+	w.change(func(w *world) { w.cells["loa-1"][0].Counts[channels.Failed] = 4 })
+	changed, fresh := get(t, h, "/live", "If-None-Match", etag, "Accept-Encoding", "gzip")
+	if changed.StatusCode != http.StatusOK || changed.Header.Get("Content-Encoding") != "gzip" {
+		t.Errorf("status %d, %v", changed.StatusCode, changed.Header)
+	}
+	has(t, fresh, "14 máy chưa tới")
+	if en, _ := get(t, h, "/live?lang=en"); en.Header.Get("ETag") == changed.Header.Get("ETag") {
+		t.Error("another language has the same ETag")
+	}
+}
+
+func TestLedgerAway(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	w.away = true
+	h := w.open(t)
+	res, body := get(t, h, "/")
+	if res.StatusCode != http.StatusServiceUnavailable {
+		t.Errorf("status %d", res.StatusCode)
+	}
+	has(t, body, "Chưa có số liệu; điều này không có nghĩa là không có cảnh báo.")
+	hasNot(t, body, "Không có cảnh báo nào đang có hiệu lực", "disk on fire")
+
+	w.change(func(w *world) { w.away = false })
+	if res, _ := get(t, h, "/live"); res.StatusCode != http.StatusOK {
+		t.Fatalf("status %d", res.StatusCode)
+	}
+	w.change(func(w *world) { w.away = true })
+	res, body = get(t, h, "/")
+	if res.StatusCode != http.StatusServiceUnavailable {
+		t.Errorf("status %d", res.StatusCode)
+	}
+	has(t, body, "Sổ cái không trả lời. Dưới đây là số liệu lúc 12:00:02.", "Bão số 3")
+	if res, _ := get(t, h, "/live"); res.StatusCode != http.StatusServiceUnavailable {
+		t.Errorf("the moving part says %d while the ledger is away", res.StatusCode)
+	}
+}
+
+func TestManyVisitorsReadOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	h := w.open(t)
+	var all sync.WaitGroup
+	for range 40 {
+		all.Go(func() { get(t, h, "/live") })
+	}
+	all.Wait()
+	if w.reads != 2 { // in force, and ended
+		t.Errorf("the ledger was asked %d times", w.reads)
+	}
+}
+
+// The first visit to a page of two provinces takes at most 30 KB.
+func TestWeight(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	w.cells["loa-1"] = nil
+	for i := range 168 {
+		w.cells["loa-1"] = append(w.cells["loa-1"], cell(area.Code(fmt.Sprintf("%05d", i)), channels.SMS,
+			map[channels.Outcome]int{channels.Accepted: i * 37 % 1000, channels.Failed: i * 7 % 50, channels.Delivered: i * 91 % 3000}))
+	}
+	h := w.open(t)
+	sum := 0
+	_, page := get(t, h, "/")
+	paths := []string{"/"}
+	for _, m := range regexp.MustCompile(`(?:href|src)="(/assets/[^"]+)"`).FindAllStringSubmatch(page, -1) {
+		paths = append(paths, m[1])
+	}
+	if len(paths) != 4 {
+		t.Fatalf("the page loads %v", paths)
+	}
+	for _, path := range paths {
+		res, _ := get(t, h, path, "Accept-Encoding", "gzip")
+		var n int
+		if _, err := fmt.Sscan(res.Header.Get("Content-Length"), &n); err != nil || res.StatusCode != http.StatusOK {
+			t.Fatalf("%s: %d, %v", path, res.StatusCode, err)
+		}
+		sum += n
+	}
+	if sum > 30<<10 {
+		t.Errorf("first load: %d bytes", sum)
+	}
+	has(t, page, "Xem 148 nơi còn lại")
+}
+
+func TestAssets(t *testing.T) {
+	t.Parallel()
+	h := newWorld().open(t)
+	_, page := get(t, h, "/")
+	script := regexp.MustCompile(`/assets/live\.js[^"]*`).FindString(page)
+	kept, js := get(t, h, script)
+	if kept.Header.Get("Cache-Control") != "public, max-age=31536000, immutable" || kept.Header.Get("Content-Type") != "text/javascript; charset=utf-8" || js == "" {
+		t.Errorf("%s: %v", script, kept.Header)
+	}
+	asked, _ := get(t, h, "/assets/live.js?v=other")
+	if asked.Header.Get("Cache-Control") != "no-cache" {
+		t.Errorf("another version may be kept: %v", asked.Header)
+	}
+	if again, _ := get(t, h, "/assets/live.js", "If-None-Match", asked.Header.Get("ETag")); again.StatusCode != http.StatusNotModified {
+		t.Errorf("status %d", again.StatusCode)
+	}
+	for _, path := range []string{"/assets/texts.csv", "/assets/live.ts", "/assets/../page.html", "/other"} {
+		if res, _ := get(t, h, path); res.StatusCode == http.StatusOK {
+			t.Errorf("%s is served", path)
+		}
+	}
+	if kept.Header.Get("Content-Security-Policy") == "" || kept.Header.Get("X-Content-Type-Options") != "nosniff" {
+		t.Errorf("headers: %v", kept.Header)
+	}
+}
