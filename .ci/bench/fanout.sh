@@ -3,7 +3,8 @@
 # the last durable outcome, beside asynq v0.26 with one task per recipient. Each
 # run has a Redis server of its own with the same settings; runs of both sides
 # alternate. Every run is printed as a JSON line, then the medians with their
-# ratios. DIR says on which disk it works.
+# ratios. The environment may say DIR, on which disk it works, and KEEP, a folder in
+# which the subscribers are kept for the next time.
 set -eu
 cd "$(dirname "$0")"
 runs=${1:-3}
@@ -32,7 +33,7 @@ stop() {
 }
 fan() {
 	redis
-	"$dir/loa" bench fanout --recipients "$recipients" --window "$1" --workers 8 --redis "127.0.0.1:$port" --dir "$dir" --keep "$dir/subscribers" --json |
+	"$dir/loa" bench fanout --recipients "$recipients" --window "$1" --workers 8 --redis "127.0.0.1:$port" --dir "$dir" --keep "${KEEP:-$dir/subscribers}" --json |
 		tail -n 1 | sed "s/^{/{\"bench\":\"fanout\",\"impl\":\"loa W=$1\",/" | tee -a "$dir/runs.jsonl"
 	stop
 }
