@@ -75,29 +75,56 @@ function update(old: Node, fresh: Node): void {
   }
   let place: ChildNode | null = old.firstChild;
   for (const n of Array.from(fresh.childNodes)) {
-    const k = key(n);
-    let match: ChildNode | null = null;
-    if (k) match = Array.from(old.childNodes).find((o) => key(o) === k && o.nodeName === n.nodeName) ?? null;
-    else if (place && place.nodeName === n.nodeName && !key(place)) match = place;
+    const match = counterpart(place, n);
     if (!match) {
       old.insertBefore(n, place);
       continue;
     }
-    if (match === place) place = place.nextSibling;
-    else old.insertBefore(match, place);
+    place = reach(old, place, match);
     update(match, n);
   }
-  while (place) {
-    const gone: ChildNode = place;
-    place = place.nextSibling;
-    gone.remove();
+  while (place) place = drop(place);
+}
+
+// counterpart finds what n stands for among place and what follows. Without a
+// key it looks no further than the next element that has one.
+function counterpart(place: ChildNode | null, n: Node): ChildNode | null {
+  const k = key(n);
+  for (let o = place; o; o = o.nextSibling) {
+    if (o.nodeName === n.nodeName && key(o) === k) return o;
+    if (!k && key(o)) return null;
   }
+  return null;
+}
+
+// reach makes match stand at place and returns what follows it. What has no
+// key is taken away rather than moving match: a move would take the focus.
+function reach(old: Element, place: ChildNode | null, match: ChildNode): ChildNode | null {
+  while (place && place !== match && !key(place)) place = drop(place);
+  if (place === match) return match.nextSibling;
+  old.insertBefore(match, place);
+  return place;
+}
+
+function drop(node: ChildNode): ChildNode | null {
+  const after = node.nextSibling;
+  node.remove();
+  return after;
+}
+
+// tidy takes away the line breaks between blocks, which mean nothing.
+function tidy(root: Element): Element {
+  const walk = document.createTreeWalker(root, NodeFilter.SHOW_TEXT);
+  const blanks: Node[] = [];
+  while (walk.nextNode()) if (/^\s*\n\s*$/.test(walk.currentNode.nodeValue ?? "")) blanks.push(walk.currentNode);
+  for (const b of blanks) b.parentNode!.removeChild(b);
+  return root;
 }
 
 const alerts = () => live.querySelectorAll("article[data-k]").length;
 
 function bring(html: string): void {
-  const fresh = new DOMParser().parseFromString(`<div id="live" class="wrap">${html}</div>`, "text/html").getElementById("live")!;
+  const fresh = tidy(new DOMParser().parseFromString(`<div id="live" class="wrap">${html}</div>`, "text/html").getElementById("live")!);
   const rows = new Map<string, Element>();
   for (const r of fresh.querySelectorAll("[data-rows] > tr")) rows.set(key(r), r);
   for (const old of live.querySelectorAll("[data-rows] > tr")) {
@@ -168,6 +195,7 @@ pause.addEventListener("click", () => {
   clock();
 });
 document.addEventListener("visibilitychange", resume);
+tidy(live);
 document.documentElement.classList.add("js");
 setInterval(() => {
   if (!document.hidden) clock();

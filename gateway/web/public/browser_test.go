@@ -117,9 +117,9 @@ func TestBrowser(t *testing.T) {
 		t.Errorf("the browser saw %d rules and %d requests: too little to judge by", report.Rules, report.Requests)
 	}
 	want := map[string]any{
-		"before": "0", "after": "30", "sameDocument": true, "orderKept": true, "openKept": true, "typedKept": true, "focusKept": true,
+		"before": "0", "after": "30", "sameDocument": true, "orderKept": true, "nodesKept": true, "openKept": true, "typedKept": true, "focusKept": true,
 		"lost": "Mất kết nối. Số liệu cách đây", "alarm": true, "numbersStay": "30", "back": true, "pausedAsksNothing": true, "hiddenAsksNothing": true,
-		"notModified": true, "withoutScript": true, "shift": 0.0,
+		"notModified": true, "withoutScript": true, "shift": false,
 	}
 	for key, v := range want {
 		if report.Live[key] != v {

@@ -146,7 +146,7 @@ func (b *builder) card(e *entry, shown int) *card {
 		add(&sum, t)
 	}
 	c.Total.parts(sum)
-	c.State = b.state(e, sum.Count(channels.Pending)+sum.Count(channels.Sending))
+	c.State = b.state(e, sum)
 	b.places(c, e, max(firstRows, allRows/shown))
 	return c
 }

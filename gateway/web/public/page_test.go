@@ -140,11 +140,24 @@ func TestStates(t *testing.T) {
 			_, body := get(t, w.open(t), "/")
 			has(t, body, c.want)
 			if name == "exercise" || name == "test" {
+				has(t, body, "Không có cảnh báo nào đang có hiệu lực.", "Có 1 tin diễn tập hoặc thử nghiệm.", "article")
 				hasNot(t, body, "máy chưa tới,") // not among the figures of real alerts
 			}
 			_, one := get(t, w.open(t), "/?alert=loa-1")
 			has(t, one, c.want, "Theo kênh")
 		})
+	}
+}
+
+func TestWhatIsMeantInEarnestStandsFirst(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	exercise := func(c *desk.Case) { c.Submission.Revision.Status = alert.Exercise }
+	w.cases = []desk.Case{storm("loa-9", exercise), storm("loa-8"), storm("loa-1")}
+	_, body := get(t, w.open(t), "/")
+	has(t, body, "2 cảnh báo đang có hiệu lực. 13 máy chưa tới", "Có 1 tin diễn tập", `data-k="loa-8"`, "Không có máy nào trong danh sách nhận.", `data-k="loa-1"`, `data-k="loa-9"`)
+	if n := strings.Count(body, `id="x-QN7K"`); n > 1 {
+		t.Errorf("one id stands %d times", n)
 	}
 }
 

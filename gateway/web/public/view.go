@@ -1,12 +1,15 @@
 package public
 
 import (
+	"cmp"
 	"maps"
 	"net/url"
+	"slices"
 	"strconv"
 
 	"loa/channels"
 	"loa/gateway/alert"
+	"loa/gateway/coverage"
 	"loa/gateway/desk"
 )
 
@@ -137,6 +140,10 @@ func (b *builder) alerts() {
 			v.Ended = append(v.Ended, b.brief(e))
 		}
 	}
+	// What is meant in earnest stands first; otherwise the newest does.
+	slices.SortStableFunc(shown, func(x, y *entry) int {
+		return cmp.Compare(x.unreal(), y.unreal())
+	})
 	anchors := map[string]bool{}
 	for i, e := range shown {
 		c := b.card(e, len(shown))
@@ -146,18 +153,33 @@ func (b *builder) alerts() {
 		anchors[c.Anchor] = true
 		v.Alerts = append(v.Alerts, c)
 	}
+	unreal := 0
+	for _, e := range shown {
+		unreal += e.unreal()
+	}
+	b.lead(len(shown), unreal)
+}
+
+// lead words the question of the page and its answer.
+func (b *builder) lead(shown, unreal int) {
+	v := b.v
 	v.Question = "ask.who"
-	switch n := len(shown); {
-	case n == 0 && v.Only:
+	switch n := shown - unreal; {
+	case v.Only && shown == 0:
 		v.Question, v.Lead = "ask.none", b.t("lead.unknown")
+		return
+	case v.Only:
+		v.Lead = b.t("lead.only")
 	case n == 0:
 		v.Question, v.Lead = "ask.none", b.t("lead.none")+" "+b.t("lead.first")
-	case v.Only:
-		v.Lead = b.t("lead.only") + b.count()
 	case n == 1:
-		v.Lead = b.t("lead.one") + b.count()
+		v.Lead = b.t("lead.one")
 	default:
-		v.Lead = b.t("lead.many", "n", n) + b.count()
+		v.Lead = b.t("lead.many", "n", n)
+	}
+	v.Lead += b.count()
+	if unreal > 0 && !v.Only {
+		v.Lead += " " + b.t("lead.unreal", "n", unreal)
 	}
 }
 
@@ -183,13 +205,14 @@ func (b *builder) brief(e *entry) brief {
 	only.alert = e.ID
 	return brief{
 		ID: e.ID, URL: only.url("/"), Headline: headline(in), TextLang: foreign(in, b.a.lang), Code: rev.Code,
-		State: b.state(e, 0), Status: status(rev.Status),
+		State: b.state(e, coverage.Cell{}), Status: status(rev.Status),
 	}
 }
 
 // state says in plain words where an alert stands.
-func (b *builder) state(e *entry, waiting int) string {
+func (b *builder) state(e *entry, sum coverage.Cell) string {
 	t := moment(e.EndedAt)
+	waiting := sum.Count(channels.Pending) + sum.Count(channels.Sending)
 	expires := e.Submission.Revision.Expires()
 	switch {
 	case e.State == alert.Stopped:
@@ -204,6 +227,8 @@ func (b *builder) state(e *entry, waiting int) string {
 		return b.t("state.cutting")
 	case waiting > 0:
 		return b.t("state.sending", "n", waiting)
+	case sum.Eligible() == 0:
+		return b.t("state.nobody")
 	}
 	return b.t("state.sent")
 }
@@ -220,12 +245,18 @@ func status(s alert.Status) string {
 	}
 }
 
+// unreal is 1 for an alert that is not meant in earnest.
+func (e *entry) unreal() int {
+	if e.Submission.Revision.Status == alert.Actual {
+		return 0
+	}
+	return 1
+}
+
 // kind is the key of the words for what a message does to earlier ones.
 func kind(c *desk.Case, in *alert.Info) string {
-	for _, r := range in.ResponseTypes {
-		if r == "AllClear" {
-			return "kind.clear"
-		}
+	if slices.Contains(in.ResponseTypes, "AllClear") {
+		return "kind.clear"
 	}
 	switch c.Submission.Revision.MsgType {
 	case alert.MsgUpdate:

@@ -67,6 +67,7 @@ async function live() {
     globalThis.shift = 0;
     new PerformanceObserver((l) => l.getEntries().forEach((e) => { if (!e.hadRecentInput) globalThis.shift += e.value; })).observe({ type: 'layout-shift', buffered: true });
     globalThis.mark = 1;
+    globalThis.nodes = [...document.querySelectorAll('h1, .lead, article, .facts dd, .five b, [data-rows] tr, .bar rect')];
     document.querySelector('article details').open = true;
     document.querySelector('input[type=search]').value = 'Cô';
     document.querySelector('input[type=search]').focus();
@@ -82,10 +83,11 @@ async function live() {
   out.after = await page.evaluate(failed);
   out.sameDocument = await page.evaluate(() => globalThis.mark === 1);
   out.orderKept = (await page.evaluate(order)) === was;
+  out.nodesKept = await page.evaluate(() => globalThis.nodes.length > 20 && globalThis.nodes.every((n) => n.isConnected));
   out.openKept = await page.evaluate(() => document.querySelector('article details').open);
   out.typedKept = await page.evaluate(() => document.querySelector('input[type=search]').value === 'Cô');
   out.focusKept = await page.evaluate(() => document.activeElement.type === 'search');
-  out.shift = await page.evaluate(() => globalThis.shift);
+  out.shift = (await page.evaluate(() => globalThis.shift)) > 0.001; // a digit's width, no more
 
   await act(base, 'away');
   await until(page, () => document.getElementById('age').textContent.startsWith('Mất kết nối'));
