@@ -17,6 +17,16 @@ import (
 // visible after it are hidden from it, whatever ids their rows were given.
 const hidden = " IN (SELECT id FROM import WHERE seq IS NULL OR seq > ?)"
 
+// shown is the condition that hides them, empty while there are none: asked for
+// every row it is what a walk over a cell costs most.
+func shown(t tx, snapshot int64) (condition string, args []any, err error) {
+	some, err := one(t, "SELECT id FROM import WHERE seq IS NULL OR seq > ? LIMIT 1", []any{snapshot}, new(int64))
+	if some {
+		return " AND import NOT" + hidden, []any{snapshot}, nil
+	}
+	return "", nil, err
+}
+
 // Page lists live endpoint ids of a cell.
 func (l audienceStore) Page(ctx context.Context, q audience.Query, after int64, limit int) ([]int64, error) {
 	kind, err := kindCode(q.Kind)
@@ -26,9 +36,13 @@ func (l audienceStore) Page(ctx context.Context, q audience.Query, after int64, 
 	var ids []int64
 	err = l.db.read(ctx, func(t tx) error {
 		ids = nil
+		condition, upto, err := shown(t, q.Upto)
+		if err != nil {
+			return err
+		}
+		args := append([]any{kind, string(q.Commune), q.Language, after, q.Upto, flag(q.Roster)}, upto...)
 		return t.each(`SELECT id FROM endpoint WHERE kind = ? AND commune = ? AND language = ? AND id > ? AND id <= ?
- AND retired = 0 AND roster >= ? AND import NOT`+hidden+" ORDER BY id LIMIT ?",
-			[]any{kind, string(q.Commune), q.Language, after, q.Upto, flag(q.Roster), q.Upto, int64(limit)},
+ AND retired = 0 AND roster >= ?`+condition+" ORDER BY id LIMIT ?", append(args, int64(limit)),
 			func(scan func(...any) error) error {
 				var id int64
 				if err := scan(&id); err != nil {
@@ -122,8 +136,12 @@ func (l audienceStore) Ciphers(ctx context.Context, kind channels.Kind, commune 
 	err = l.db.read(ctx, func(t tx) error {
 		clear(ciphers)
 		found = 0
-		err := t.each("SELECT id, cipher FROM endpoint WHERE kind = ? AND commune = ? AND language = ? AND id >= ? AND id <= ? AND retired = 0 AND import NOT"+hidden,
-			[]any{code, string(commune), language, first, last, int64(never)}, take)
+		condition, upto, err := shown(t, never)
+		if err != nil {
+			return err
+		}
+		err = t.each("SELECT id, cipher FROM endpoint WHERE kind = ? AND commune = ? AND language = ? AND id >= ? AND id <= ? AND retired = 0"+condition,
+			append([]any{code, string(commune), language, first, last}, upto...), take)
 		if err != nil || found == len(at) {
 			return err
 		}
@@ -151,7 +169,7 @@ func (l audienceStore) Find(ctx context.Context, kind channels.Kind, lookup [16]
 		return 0, err
 	}
 	err = l.db.read(ctx, func(t tx) error {
-		_, err := one(t, "SELECT id FROM endpoint WHERE kind = ? AND lookup = ? AND retired = 0 AND import NOT"+hidden,
+		_, err := one(t, "SELECT e.id FROM lookup k JOIN endpoint e ON e.id = k.id WHERE k.kind = ? AND k.hash = ? AND e.import NOT"+hidden,
 			[]any{code, lookup[:], int64(never)}, &id)
 		return err
 	})
@@ -180,6 +198,9 @@ func retire(t tx, ids []int64, now time.Time, why string) error {
 			continue
 		}
 		if _, err := t.exec("UPDATE endpoint SET retired = ?, why = ? WHERE id = ?", max(ns(now), 1), why, id); err != nil {
+			return err
+		}
+		if err := unlist(t, e); err != nil {
 			return err
 		}
 		if err := count(t, e.cell, -1); err != nil {
@@ -211,6 +232,9 @@ func (l audienceStore) Erase(ctx context.Context, ids []int64) error {
 func erase(t tx, id int64) error {
 	e, err := endpointByID(t, id)
 	if err != nil || e == nil {
+		return err
+	}
+	if err := unlist(t, e); err != nil {
 		return err
 	}
 	if _, err := t.exec("DELETE FROM endpoint WHERE id = ?", id); err != nil {
