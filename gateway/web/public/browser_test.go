@@ -62,6 +62,8 @@ func stage(t *testing.T, deployment string) *httptest.Server {
 			switch r.PathValue("act") {
 			case "send": // refusals in the commune that stands last
 				w.cells["loa-1"][3].Counts[channels.Failed] += 30
+			case "new":
+				w.cases = append([]desk.Case{storm("loa-7")}, w.cases...)
 			case "away":
 				w.away = true
 			case "back":
@@ -118,7 +120,7 @@ func TestBrowser(t *testing.T) {
 	}
 	want := map[string]any{
 		"before": "0", "after": "30", "sameDocument": true, "orderKept": true, "nodesKept": true, "openKept": true, "typedKept": true, "focusKept": true,
-		"lost": "Mất kết nối. Số liệu cách đây", "alarm": true, "numbersStay": "30", "back": true, "pausedAsksNothing": true, "hiddenAsksNothing": true,
+		"lost": "Mất kết nối. Số liệu cách đây", "alarm": true, "numbersStay": "30", "back": true, "newSaid": true, "newShown": true, "pausedAsksNothing": true, "hiddenAsksNothing": true,
 		"notModified": true, "withoutScript": true, "shift": false,
 	}
 	for key, v := range want {

@@ -97,6 +97,10 @@ async function live() {
   await act(base, 'back');
   out.back = await until(page, () => document.getElementById('age').textContent.startsWith('Số liệu lúc') && document.getElementById('status').textContent.startsWith('Đã kết nối lại'));
 
+  await act(base, 'new');
+  out.newSaid = await until(page, () => document.getElementById('status').textContent === 'Có cảnh báo mới trên trang.');
+  out.newShown = await page.evaluate(() => document.querySelectorAll('article').length === 3 && document.activeElement.type === 'search');
+
   const quiet = async () => {
     await new Promise((r) => setTimeout(r, 200)); // an answer on its way may still come
     const n = statuses.length;
