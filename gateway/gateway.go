@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -117,9 +118,9 @@ func New(ctx context.Context, opt Options) (*Gateway, error) {
 // Close closes what New opened, last first. Run must have ended.
 func (g *Gateway) Close() error {
 	var errs []error
-	for i := len(g.closers) - 1; i >= 0; i-- {
-		if err := g.closers[i].close(); err != nil {
-			errs = append(errs, fmt.Errorf("%s: %w", g.closers[i].name, err))
+	for _, c := range slices.Backward(g.closers) {
+		if err := c.close(); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", c.name, err))
 		}
 	}
 	g.closers = nil

@@ -203,13 +203,13 @@ func (f *alertFlags) follow(ctx context.Context, c *client, out io.Writer, id st
 func progress(c *api.Coverage) string {
 	var parts []string
 	for _, cell := range c.Channels {
-		part := fmt.Sprintf("%s %d:", cell.Kind, cell.Eligible)
+		part := []string{fmt.Sprintf("%s %d:", cell.Kind, cell.Eligible)}
 		for _, o := range outcomes {
 			if n := cell.Outcomes[o.String()]; n > 0 {
-				part += fmt.Sprintf(" %d %s", n, o)
+				part = append(part, fmt.Sprintf("%d %s", n, o))
 			}
 		}
-		parts = append(parts, part)
+		parts = append(parts, strings.Join(part, " "))
 	}
 	if len(parts) == 0 {
 		return "nobody is counted yet"

@@ -49,5 +49,5 @@ Afterwards it compares the ledger with what the stand-ins took. Nothing is kept.
 
 func isTerminal(w io.Writer) bool {
 	f, ok := w.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd())) //nolint:gosec // a file descriptor fits
+	return ok && term.IsTerminal(int(f.Fd()))
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -30,7 +31,7 @@ func drivers() []channels.Driver {
 
 const (
 	demoAccount = "AC00000000000000000000000000000001"
-	demoToken   = "demodemodemodemodemodemodemodemo" //nolint:gosec // of a stand-in that lives as long as the demo
+	demoToken   = "demodemodemodemodemodemodemodemo" // of a stand-in that lives as long as the demo
 	demoSender  = "QuangNinh"
 	demoBad     = 0.04 // share of numbers that are bad on purpose
 	demoRate    = 3000 // messages a second the carrier takes before it says 429
@@ -258,8 +259,8 @@ func (s *stage) first() (time.Time, bool) {
 
 func (s *stage) shut() error {
 	var errs []error
-	for i := len(s.close) - 1; i >= 0; i-- {
-		errs = append(errs, s.close[i]())
+	for _, shut := range slices.Backward(s.close) {
+		errs = append(errs, shut())
 	}
 	return errors.Join(errs...)
 }

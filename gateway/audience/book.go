@@ -68,8 +68,7 @@ func (b *Book) log() *slog.Logger {
 // not well-formed is nobody's.
 func (b *Book) Find(ctx context.Context, kind channels.Kind, a channels.Address) (int64, error) {
 	_, identity, err := normalize(kind, a.Reveal(), b.Origin)
-	var bad *AddressError
-	if errors.As(err, &bad) {
+	if _, bad := errors.AsType[*AddressError](err); bad {
 		return 0, nil
 	}
 	if err != nil {
@@ -137,8 +136,7 @@ func (b *Book) seal(e Endpoint, now time.Time) (Sealed, error) {
 	}
 	a, identity, err := normalize(e.Kind, e.Address.Reveal(), b.Origin)
 	if err != nil {
-		var bad *AddressError
-		if errors.As(err, &bad) {
+		if bad, ok := errors.AsType[*AddressError](err); ok {
 			return Sealed{}, &FieldError{Field: "address", Rule: bad.Rule}
 		}
 		return Sealed{}, err

@@ -160,8 +160,7 @@ func (b *Book) sealParcel(p *parcel, h header, opt ImportOptions) {
 		}
 		if err != nil {
 			p.bad[i] = BadRow{Line: p.lines[i], Rule: err.Error()}
-			var f *FieldError
-			if errors.As(err, &f) {
+			if f, ok := errors.AsType[*FieldError](err); ok {
 				p.bad[i].Column, p.bad[i].Rule = f.Field, f.Rule
 			}
 		}

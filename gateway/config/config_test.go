@@ -115,7 +115,7 @@ func TestErrorsHoldNoSecret(t *testing.T) {
 func TestSecretFileReadableByAll(t *testing.T) {
 	t.Parallel()
 	path := write(t, good)
-	if err := os.Chmod(filepath.Join(filepath.Dir(path), "master.key"), 0o644); err != nil { //nolint:gosec // the fault under test
+	if err := os.Chmod(filepath.Join(filepath.Dir(path), "master.key"), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := Load(path); err == nil || !strings.Contains(err.Error(), "readable by everybody") {

@@ -81,15 +81,14 @@ var ErrBooks = errors.New("the ledger and the stand-ins' books do not agree")
 // play is one performance.
 type play struct {
 	Options
-	g         *gateway.Gateway
-	base      string
-	people    []resident
-	ids       []int64
-	alert     alert.ID
-	approved  time.Time
-	finished  time.Time
-	communes  []area.Unit
-	registers []render.Registered
+	g        *gateway.Gateway
+	base     string
+	people   []resident
+	ids      []int64
+	alert    alert.ID
+	approved time.Time
+	finished time.Time
+	communes []area.Unit
 }
 
 // Run plays the demo until it is over (Once) or ctx ends.

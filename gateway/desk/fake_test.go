@@ -238,7 +238,7 @@ func (o *office) acts() []string {
 
 func (o *office) state(t testing.TB, id alert.ID) alert.State {
 	t.Helper()
-	c, err := o.memory.Case(t.Context(), id)
+	c, err := o.Case(t.Context(), id)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -138,7 +138,7 @@ func (w *world) Already(_ context.Context, id alert.ID, revision int, kind chann
 
 func (w *world) isReached(p person, r Reached) bool {
 	o := w.outcomes[p.id]
-	return o.Reached() && !(r.Settled && o == channels.Sending)
+	return o.Reached() && (!r.Settled || o != channels.Sending)
 }
 
 func (w *world) ReachedCells(_ context.Context, r Reached) (cells []Cell, _ error) {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -62,9 +63,7 @@ func (d *desk) call(method, path, token, body string, set map[string]string) *ht
 	r := httptest.NewRequestWithContext(d.t.Context(), method, "/api/v1"+path, strings.NewReader(body))
 	r.Header.Set("Authorization", "Bearer "+token)
 	headers := map[string]string{"Content-Type": "application/json", "Idempotency-Key": fmt.Sprintf("%s-%d", path, time.Now().UnixNano())}
-	for k, v := range set {
-		headers[k] = v
-	}
+	maps.Copy(headers, set)
 	for k, v := range headers {
 		if v == "" {
 			r.Header.Del(k)

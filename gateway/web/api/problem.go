@@ -161,14 +161,13 @@ func fieldsOf(err error) (Problem, bool) {
 // slotFaults lists every slot that an error names.
 func slotFaults(err error) []Fault {
 	var all []Fault
-	var slot *render.SlotError
-	if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // every part is looked at
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		for _, e := range joined.Unwrap() {
 			all = append(all, slotFaults(e)...)
 		}
 		return all
 	}
-	if errors.As(err, &slot) {
+	if slot, ok := errors.AsType[*render.SlotError](err); ok {
 		all = append(all, Fault{"slots." + slot.Slot, slot.Template + ": " + slot.Err.Error()})
 	}
 	return all

@@ -56,8 +56,7 @@ type walker struct {
 
 // syntax turns an error of the JSON reader into a refusal with its place.
 func (w *walker) syntax(err error) error {
-	var body *bodyError
-	if errors.As(err, &body) {
+	if _, ok := errors.AsType[*bodyError](err); ok {
 		return err
 	}
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
@@ -117,15 +116,10 @@ func (w *walker) object(path string, t reflect.Type, depth int) error {
 			return malformed(field, "the key stands there twice")
 		}
 		seen[key] = true
-		inner, ok := t, isMap
-		if isMap {
-			inner = t.Elem()
-			if alert.Unseen(key) {
-				return malformed(path, "a key hides characters")
-			}
-		} else {
-			inner, ok = member(t, key)
+		if isMap && alert.Unseen(key) {
+			return malformed(path, "a key hides characters")
 		}
+		inner, ok := member(t, key)
 		if !ok {
 			return malformed(path, fmt.Sprintf("unknown field %q; keys are case-sensitive", clipped(key)))
 		}
@@ -156,7 +150,7 @@ func (w *walker) list(path string, t reflect.Type, depth int) error {
 
 func (w *walker) text(path string, t reflect.Type, s string) error {
 	if isText(t) {
-		v, ok := reflect.New(t).Interface().(encoding.TextUnmarshaler)
+		v, ok := reflect.TypeAssert[encoding.TextUnmarshaler](reflect.New(t))
 		if !ok || v.UnmarshalText([]byte(s)) != nil {
 			return malformed(path, expected(t))
 		}
@@ -189,8 +183,11 @@ func number(path string, t reflect.Type, n json.Number) error {
 
 func isText(t reflect.Type) bool { return reflect.PointerTo(t).Implements(textType) }
 
-// member finds the field of exactly this name.
+// member finds the field of exactly this name; a map has every one.
 func member(t reflect.Type, key string) (reflect.Type, bool) {
+	if t.Kind() == reflect.Map {
+		return t.Elem(), true
+	}
 	for f := range t.Fields() {
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 		if f.Anonymous && name == "" {
@@ -278,5 +275,5 @@ func escape(b []byte) int {
 	if err != nil {
 		return -1
 	}
-	return int(n) //nolint:gosec // sixteen bits
+	return int(n)
 }
