@@ -159,7 +159,7 @@ func TestErasedBytesAreGone(t *testing.T) {
 	got(l.Audience().Add(t.Context(), noon, es))(t)
 	holds := func(secret []byte) bool {
 		for _, name := range []string{path, path + "-wal"} {
-			data, err := os.ReadFile(name) //nolint:gosec // our own file
+			data, err := os.ReadFile(name)
 			must(t, err)
 			if bytes.Contains(data, secret) {
 				return true

@@ -75,7 +75,7 @@ func packIDs(ids []int64) ([]byte, error) {
 		if id <= prev {
 			return nil, fmt.Errorf("ledger: recipients must be ascending, each once, from 1: place %d", i)
 		}
-		b = binary.AppendUvarint(b, uint64(id-prev))
+		b = binary.AppendUvarint(b, uint64(id-prev)) //nolint:gosec // positive: id > prev ≥ 0
 		prev = id
 	}
 	return b, nil

@@ -59,7 +59,7 @@ func victim() {
 
 func numbered(n int) []audience.Sealed {
 	es := people(n, 1)
-	binary.BigEndian.PutUint64(es[0].Lookup[8:], uint64(n)) //nolint:gosec // not negative
+	binary.BigEndian.PutUint64(es[0].Lookup[8:], uint64(n))
 	return es
 }
 
@@ -70,7 +70,7 @@ func startVictim(t *testing.T, mode, path string) (*exec.Cmd, *bufio.Scanner) {
 	t.Cleanup(cancel)
 	self, err := os.Executable()
 	must(t, err)
-	c := exec.CommandContext(ctx, self) //nolint:gosec // this binary
+	c := exec.CommandContext(ctx, self)
 	c.Env = append(os.Environ(), victimEnv+"="+mode, "LOA_LEDGER_PATH="+path)
 	out, err := c.StdoutPipe()
 	must(t, err)

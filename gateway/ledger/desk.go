@@ -102,7 +102,7 @@ func once(t tx, c desk.Change) (bool, error) {
 		return false, nil
 	}
 	h := sha256.New()
-	fmt.Fprintf(h, "%q %q %x", c.Case.ID, c.Case.State, c.Case.Hash)
+	_, _ = fmt.Fprintf(h, "%q %q %x", c.Case.ID, c.Case.State, c.Case.Hash)
 	sum := h.Sum(nil)
 	n, err := t.exec("INSERT INTO act_key (key, hash) VALUES (?, ?) ON CONFLICT (key) DO NOTHING", c.Key, sum)
 	if err != nil || n == 1 {

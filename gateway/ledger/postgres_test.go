@@ -71,7 +71,7 @@ func startPostgres() (*server, error) {
 		}
 		uid, _ := strconv.Atoi(u.Uid)
 		gid, _ := strconv.Atoi(u.Gid)
-		s.as = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}} //nolint:gosec // ids of a user
+		s.as = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}}
 		if err := os.Chown(dir, uid, gid); err != nil {
 			return nil, err
 		}
@@ -87,7 +87,7 @@ func startPostgres() (*server, error) {
 func (s *server) run(name string, args ...string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	c := exec.CommandContext(ctx, filepath.Join(s.bin, name), args...) //nolint:gosec // our own arguments
+	c := exec.CommandContext(ctx, filepath.Join(s.bin, name), args...)
 	c.SysProcAttr, c.Dir = s.as, s.dir
 	if name == "pg_ctl" {
 		// The server keeps what it inherits: no pipe must wait for its end.

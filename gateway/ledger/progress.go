@@ -115,8 +115,12 @@ func (p *progress) settle(d delivery.Delta, holder bool) bool {
 		p.unexcept(d.Index)
 		return true
 	}
+	doubts := p.excepted[d.Index].Doubts
+	if d.Doubt {
+		doubts++
+	}
 	p.except(delivery.Exception{
-		Index: d.Index, Attempt: m.Attempt(), Doubts: p.excepted[d.Index].Doubts + uint8(flag(d.Doubt)),
+		Index: d.Index, Attempt: m.Attempt(), Doubts: doubts,
 		Due: d.Due, Fault: d.Fault, Code: d.Code, ProviderRef: d.ProviderRef, At: d.At,
 	})
 	return true

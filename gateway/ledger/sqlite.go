@@ -42,7 +42,7 @@ func (r *reader) prepare(q string) (*sql.Stmt, error) {
 	if s, ok := r.stmts[q]; ok {
 		return s, nil
 	}
-	s, err := r.conn.PrepareContext(context.Background(), q)
+	s, err := r.conn.PrepareContext(context.Background(), q) //nolint:forbidigo // the statement outlives the call that needs it first
 	if err != nil {
 		return nil, fmt.Errorf("ledger: prepare: %w", err)
 	}
@@ -112,7 +112,7 @@ func openLite(ctx context.Context, path string, opt Options) (*lite, error) {
 	d.now = func() int64 { return start.UnixNano() + int64(opt.Now().Sub(start)) }
 	d.own = &reader{conn: conn, stmts: make(map[string]*sql.Stmt)}
 	d.w = newWriter(&liteTx{
-		ctx:  context.Background(),
+		ctx:  context.Background(), //nolint:forbidigo // one commit carries the acts of many callers
 		now:  d.now,
 		life: d.life, known: newLeases(),
 		prepare: d.own.prepare,
@@ -137,7 +137,7 @@ func (d *lite) read(ctx context.Context, do func(tx) error) error {
 	defer func() { d.readers <- r }()
 	// A statement with a context that can end costs two goroutines: each looks
 	// at the caller's between rows instead.
-	t := &liteTx{ctx: context.Background(), caller: ctx, now: d.now, life: d.life, prepare: r.prepare}
+	t := &liteTx{ctx: context.Background(), caller: ctx, now: d.now, life: d.life, prepare: r.prepare} //nolint:forbidigo // see above
 	if _, err := t.exec("BEGIN"); err != nil {
 		return fmt.Errorf("ledger: read: %w", err)
 	}
