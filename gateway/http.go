@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"net/http"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -28,6 +29,7 @@ func (g *Gateway) publicHandler() http.Handler {
 	mux.Handle("/api/", api.Public(g.api()))
 	mux.HandleFunc("GET /healthz", g.healthz)
 	mux.HandleFunc("GET /readyz", g.readyz)
+	mux.Handle("GET /metrics", onlyHere(g.metrics()))
 	mux.Handle("/", g.page)
 	return web.Headers(mux)
 }
@@ -36,7 +38,7 @@ func (g *Gateway) publicHandler() http.Handler {
 // machine's owner.
 func (g *Gateway) localHandler() http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", promhttp.HandlerFor(g.Metrics, promhttp.HandlerOpts{}))
+	mux.Handle("GET /metrics", g.metrics())
 	mux.Handle("/api/", web.Headers(api.Local(g.api())))
 	mux.Handle("/", g.publicHandler())
 	return mux
@@ -62,6 +64,28 @@ func (g *Gateway) cutting(ctx context.Context, id alert.ID) (bool, error) {
 	const ahead, all = 24 * time.Hour, 10_000
 	jobs, err := g.ledger.Dispatch().Jobs(ctx, g.now().Add(ahead), all)
 	return slices.ContainsFunc(jobs, func(j dispatch.Job) bool { return j.Alert == id && j.Cursor.Pass == 0 }), err
+}
+
+func (g *Gateway) metrics() http.Handler {
+	return promhttp.HandlerFor(g.Metrics, promhttp.HandlerOpts{})
+}
+
+// forwarded names the headers by which a proxy on this machine gives away that
+// the request came from elsewhere.
+var forwarded = []string{"X-Forwarded-For", "Forwarded", "X-Real-Ip"}
+
+// onlyHere serves requests made on this machine. To all others there is
+// nothing at this path.
+func onlyHere(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		peer, err := netip.ParseAddrPort(r.RemoteAddr)
+		passedOn := slices.ContainsFunc(forwarded, func(name string) bool { return len(r.Header.Values(name)) > 0 })
+		if err != nil || !peer.Addr().Unmap().IsLoopback() || passedOn {
+			http.NotFound(w, r)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // healthz says that the process answers.
