@@ -18,7 +18,7 @@ func (l *Ledger) resume(ctx context.Context, alone bool) error {
 	err := l.db.write(ctx, acts, func(t tx) error {
 		shown = nil
 		if alone {
-			if _, err := t.exec("UPDATE import SET state = ? WHERE state = ?", importDropped, importOpen); err != nil {
+			if _, err := t.exec("UPDATE import SET state = ? WHERE state IN (?, ?)", importDropped, importOpen, importSorting); err != nil {
 				return err
 			}
 		}
@@ -141,6 +141,9 @@ func dropRows(t tx) (int, error) {
 		return 0, err
 	}
 	upto := min(first+sweepRows-1, last)
+	if err := unlistRange(t, id, first, upto); err != nil {
+		return 0, err
+	}
 	if _, err := t.exec("DELETE FROM endpoint WHERE id >= ? AND id <= ? AND import = ?", first, upto, id); err != nil {
 		return 0, err
 	}
@@ -156,6 +159,22 @@ func dropRows(t tx) (int, error) {
 		}
 	}
 	return 1, nil
+}
+
+// unlistRange forgets the hashes of some rows of an import.
+func unlistRange(t tx, id, first, upto int64) error {
+	var rows []*endpointRow
+	err := t.each("SELECT "+endpointColumns+" FROM endpoint e WHERE e.id >= ? AND e.id <= ? AND e.import = ?", []any{first, upto, id},
+		func(scan func(...any) error) error {
+			rows = append(rows, &endpointRow{})
+			return rows[len(rows)-1].scan(scan)
+		})
+	for _, e := range rows {
+		if err == nil {
+			err = unlist(t, e)
+		}
+	}
+	return err
 }
 
 // closeDead takes batches of dead alerts out of the index of open ones, so

@@ -61,7 +61,7 @@ func (l coverageSource) Cells(ctx context.Context, id alert.ID, revision int) ([
 				if late == 1 {
 					to = channels.Expired
 				}
-				cells = fold(cells, commune, kindNames[kind], n, to, held == 1)
+				cells = gather(cells, commune, kindNames[kind], n, to, held == 1)
 				return nil
 			})
 	})
@@ -103,8 +103,8 @@ func (l coverageSource) Recipients(ctx context.Context, id alert.ID, revision in
 	return nil
 }
 
-// fold adds a row to the last cell, or begins a new one.
-func fold(cells []coverage.Cell, commune string, kind channels.Kind, n [channels.OutcomeCount]int, pending channels.Outcome, held bool) []coverage.Cell {
+// gather adds a row to the last cell, or begins a new one.
+func gather(cells []coverage.Cell, commune string, kind channels.Kind, n [channels.OutcomeCount]int, pending channels.Outcome, held bool) []coverage.Cell {
 	if pending != channels.Pending {
 		n[pending] += n[channels.Pending]
 		n[channels.Pending] = 0

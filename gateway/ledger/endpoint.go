@@ -29,7 +29,7 @@ type endpointRow struct {
 	at      int64
 }
 
-const endpointColumns = "id, kind, commune, language, import, roster, retired, lookup, basis, consent_text, consent_at"
+const endpointColumns = "e.id, e.kind, e.commune, e.language, e.import, e.roster, e.retired, e.lookup, e.basis, e.consent_text, e.consent_at"
 
 func (e *endpointRow) scan(scan func(...any) error) error {
 	var roster, retired int64
@@ -40,41 +40,41 @@ func (e *endpointRow) scan(scan func(...any) error) error {
 
 func endpointByID(t tx, id int64) (*endpointRow, error) {
 	var e *endpointRow
-	err := t.each("SELECT "+endpointColumns+" FROM endpoint WHERE id = ?"+t.dialect().lock, []any{id}, func(scan func(...any) error) error {
+	err := t.each("SELECT "+endpointColumns+" FROM endpoint e WHERE e.id = ?"+t.dialect().lock, []any{id}, func(scan func(...any) error) error {
 		e = &endpointRow{}
 		return e.scan(scan)
 	})
 	return e, err
 }
 
-// live lists the endpoints that are not retired and have one of the hashes,
-// staged ones too.
-func live(t tx, kind int64, es []audience.Sealed) (map[[16]byte]*endpointRow, error) {
-	known := make(map[[16]byte]*endpointRow)
-	lookups := make([][]byte, 0, len(es))
-	for i := range es {
-		if kindCodes[es[i].Kind] == kind {
-			lookups = append(lookups, es[i].Lookup[:])
-		}
-	}
+// listed says whose addresses have the hashes, also in imports that are not
+// visible.
+func listed(t tx, kind int64, hashes [][]byte) (map[[16]byte]int64, error) {
+	known := make(map[[16]byte]int64)
 	row := func(scan func(...any) error) error {
-		e := &endpointRow{}
-		if err := e.scan(scan); err != nil {
+		var hash []byte
+		var id int64
+		if err := scan(&hash, &id); err != nil {
 			return err
 		}
-		known[[16]byte(e.lookup)] = e
+		known[[16]byte(hash)] = id
 		return nil
 	}
-	const query = "SELECT " + endpointColumns + " FROM endpoint WHERE kind = ? AND retired = 0 AND lookup"
-	if d := t.dialect(); d.inBlobs != "" {
-		return known, t.each(query+d.inBlobs, []any{kind, d.blobs(lookups)}, row)
+	if q := t.dialect().listed; q != "" {
+		return known, t.each(q, []any{hashes, kind}, row)
 	}
-	for _, l := range lookups {
-		if err := t.each(query+" = ?", []any{kind, l}, row); err != nil {
+	for _, h := range hashes {
+		if err := t.each("SELECT hash, id FROM lookup WHERE hash = ? AND kind = ?", []any{h, kind}, row); err != nil {
 			return nil, err
 		}
 	}
 	return known, nil
+}
+
+// unlist forgets whose address has the hash.
+func unlist(t tx, e *endpointRow) error {
+	_, err := t.exec("DELETE FROM lookup WHERE kind = ? AND hash = ? AND id = ?", e.cell.kind, e.lookup, e.id)
+	return err
 }
 
 // count moves the counts of a cell.
@@ -167,17 +167,20 @@ func (l audienceStore) Add(ctx context.Context, _ time.Time, es []audience.Seale
 // an import has staged and not shown is not there: it is taken out of the
 // import, which will find it known.
 func add(t tx, e *audience.Sealed, id int64) (int64, error) {
-	known, err := live(t, kindCodes[e.Kind], []audience.Sealed{*e})
+	known, err := listed(t, kindCodes[e.Kind], [][]byte{e.Lookup[:]})
 	if err != nil {
 		return 0, err
 	}
-	old := known[e.Lookup]
+	old, err := endpointByID(t, known[e.Lookup])
+	if err != nil {
+		return 0, err
+	}
 	if old != nil {
 		state, err := importState(t, old.cell.imp)
 		if err != nil {
 			return 0, err
 		}
-		if state != importOpen && state != importDropped {
+		if state == "" || state == importShown {
 			return old.id, move(t, old, cellOf(e, old.cell.imp), string(e.Basis), e.ConsentText, ns(e.ConsentAt), e.Cipher)
 		}
 		if err := unstage(t, old, state); err != nil {
@@ -185,6 +188,11 @@ func add(t tx, e *audience.Sealed, id int64) (int64, error) {
 		}
 	}
 	if err := t.insert("endpoint", insertColumns, [][]any{insertRow(e, id, 0)}); err != nil {
+		return 0, err
+	}
+	_, err = t.exec("INSERT INTO lookup (kind, hash, id) VALUES (?, ?, ?) ON CONFLICT (hash, kind) DO UPDATE SET id = excluded.id",
+		kindCodes[e.Kind], bytes.Clone(e.Lookup[:]), id)
+	if err != nil {
 		return 0, err
 	}
 	return id, count(t, cellOf(e, 0), 1)
@@ -230,10 +238,13 @@ func importState(t tx, id int64) (state string, err error) {
 // unstage deletes a row of an import that is not visible. What an import that
 // was given up counts is deleted with it.
 func unstage(t tx, e *endpointRow, state string) error {
+	if err := unlist(t, e); err != nil {
+		return err
+	}
 	if _, err := t.exec("DELETE FROM endpoint WHERE id = ?", e.id); err != nil || state == importDropped {
 		return err
 	}
-	if _, err := t.exec("UPDATE import SET added = added - 1, known = known + 1 WHERE id = ?", e.cell.imp); err != nil {
+	if _, err := t.exec("UPDATE import SET added = added - 1 WHERE id = ?", e.cell.imp); err != nil {
 		return err
 	}
 	return count(t, e.cell, -1)

@@ -100,10 +100,11 @@ func (d *pg) numbered(query string) string {
 
 var pgDialect = dialect{
 	lock: " FOR UPDATE", skip: " SKIP LOCKED", share: " FOR SHARE",
-	inInts: " = ANY(?::bigint[])", inStrs: " = ANY(?::text[])", inBlobs: " = ANY(?::bytea[])",
-	ints:  func(v []int64) any { return v },
-	strs:  func(v []string) any { return v },
-	blobs: func(v [][]byte) any { return v },
+	inInts: " = ANY(?::bigint[])", inStrs: " = ANY(?::text[])",
+	listed: `SELECT k.hash, k.id FROM unnest(?::bytea[]) AS h
+ CROSS JOIN LATERAL (SELECT hash, id FROM lookup WHERE lookup.hash = h AND lookup.kind = ? LIMIT 1) k`,
+	ints: func(v []int64) any { return v },
+	strs: func(v []string) any { return v },
 }
 
 // pgTx is one transaction.

@@ -33,11 +33,11 @@ type dialect struct {
 	share string // after a SELECT: nobody may change the rows meanwhile
 	ints  func([]int64) any
 	strs  func([]string) any
-	// inInts, inStrs and inBlobs stand after a column and take one argument.
-	// An empty inBlobs says to ask for one at a time: SQLite would walk the
-	// whole index for a list.
-	inInts, inStrs, inBlobs string
-	blobs                   func([][]byte) any
+	// inInts and inStrs stand after a column and take one argument.
+	inInts, inStrs string
+	// listed asks for many hashes (the first argument) of a kind at once, by
+	// the index whatever the planner believes. Empty: ask for one at a time.
+	listed string
 }
 
 // lane orders waiting transactions of the one writer.

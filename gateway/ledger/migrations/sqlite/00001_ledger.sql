@@ -175,7 +175,15 @@ CREATE TABLE endpoint (
     PRIMARY KEY (kind, commune, language, id)
 ) STRICT, WITHOUT ROWID;
 CREATE UNIQUE INDEX endpoint_id ON endpoint (id);
-CREATE UNIQUE INDEX endpoint_lookup ON endpoint (kind, lookup) WHERE retired = 0;
+
+-- Whose address has a hash: endpoints that are not retired. Hashes are random,
+-- so an import fills this table in their order, after its rows are staged.
+CREATE TABLE lookup (
+    kind INTEGER NOT NULL,
+    hash BLOB NOT NULL,
+    id   INTEGER NOT NULL,
+    PRIMARY KEY (hash, kind)
+) STRICT, WITHOUT ROWID;
 
 -- What an import says anew of endpoints that were there already.
 CREATE TABLE import_known (
