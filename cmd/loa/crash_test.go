@@ -3,8 +3,8 @@ package main_test
 import (
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
 
@@ -26,18 +26,25 @@ func TestKilledMidAlert(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = serve.Wait()
-	sending, pending := p.afterKill(id)
-	if pending == 0 {
-		t.Fatal("the kill came too late: nothing was left to send")
-	}
-	if bound := p.openCalls(); sending > bound {
-		t.Errorf("%d recipients were marked sending, more than workers × window = %d", sending, bound)
-	}
-	t.Logf("killed with %d pending and %d sending (workers × window = %d)", pending, sending, p.openCalls())
+	n := p.killedMidAlert(id)
 
 	p.serve()
 	p.finish(id)
-	p.compare(id, sending)
+	p.compare(id, n.sending)
+}
+
+// killedMidAlert proves that the kill was in the middle.
+func (p *province) killedMidAlert(id string) left {
+	p.t.Helper()
+	n := p.afterKill(id)
+	if n.pending == 0 {
+		p.t.Fatal("the kill came too late: nothing was left to send")
+	}
+	if bound := p.openCalls(); n.sending > bound {
+		p.t.Errorf("%d recipients were marked sending, more than workers × window = %d", n.sending, bound)
+	}
+	p.t.Logf("killed with %d pending and %d sending (workers × window = %d)", n.pending, n.sending, p.openCalls())
+	return n
 }
 
 // TestRedisEmptiedMidAlert deletes every key of the real Redis in the middle
@@ -48,9 +55,7 @@ func TestRedisEmptiedMidAlert(t *testing.T) {
 	p.serve()
 	id := p.alert()
 	p.waitTaken(p.n / 4)
-	if out, err := exec.CommandContext(t.Context(), "redis-cli", "-p", p.redisPort, "flushall").CombinedOutput(); err != nil {
-		t.Fatalf("flushall: %v: %s", err, out)
-	}
+	p.redisCLI(p.redisPort, "flushall")
 	if taken := p.taken(); taken >= p.n*9/10 {
 		t.Fatalf("flushall came too late: %d of %d were taken", taken, p.n)
 	}
@@ -66,20 +71,34 @@ func recipients() int {
 	return 20000
 }
 
-// afterKill reads the dead gateway's ledger, from a copy.
-func (p *province) afterKill(id string) (sending, pending int) {
+// afterEnd reads the ledger of a gateway that is dead.
+func (p *province) afterEnd() (*ledger.Ledger, error) {
 	p.t.Helper()
-	dir := p.t.TempDir()
+	if p.postgres != "" {
+		return ledger.OpenPostgres(p.t.Context(), p.postgres, ledger.Options{})
+	}
+	dir := p.t.TempDir() // of a copy: opening it would change it
 	for _, suffix := range []string{"", "-wal"} {
 		src, err := os.ReadFile(filepath.Join(p.dir, "data", "loa.db"+suffix))
+		if os.IsNotExist(err) && suffix != "" {
+			continue // a clean end leaves none
+		}
 		if err != nil {
-			p.t.Fatal(err)
+			return nil, err
 		}
 		if err := os.WriteFile(filepath.Join(dir, "loa.db"+suffix), src, 0o600); err != nil {
-			p.t.Fatal(err)
+			return nil, err
 		}
 	}
-	l, err := ledger.OpenSQLite(p.t.Context(), filepath.Join(dir, "loa.db"), ledger.Options{})
+	return ledger.OpenSQLite(p.t.Context(), filepath.Join(dir, "loa.db"), ledger.Options{})
+}
+
+// left is what a dead gateway had not finished.
+type left struct{ sending, pending, ambiguous int }
+
+func (p *province) afterKill(id string) (n left) {
+	p.t.Helper()
+	l, err := p.afterEnd()
 	if err != nil {
 		p.t.Fatal(err)
 	}
@@ -89,15 +108,17 @@ func (p *province) afterKill(id string) (sending, pending int) {
 		p.t.Fatal(err)
 	}
 	for _, c := range coverage.Totals(cells) {
-		sending += c.Count(channels.Sending)
-		pending += c.Count(channels.Pending)
+		n.sending += c.Count(channels.Sending)
+		n.pending += c.Count(channels.Pending)
+		n.ambiguous += c.Count(channels.Ambiguous)
 	}
 	// What was not cut yet when the process died is pending as well.
 	eligible := 0
 	for _, c := range cells {
 		eligible += c.Eligible()
 	}
-	return sending, pending + p.n - eligible
+	n.pending += p.n - eligible
+	return n
 }
 
 // finish waits until nobody is pending, sending or in doubt any more and every
@@ -153,5 +174,94 @@ func (p *province) compare(id string, mayRepeat int) {
 		if reached == 0 {
 			p.t.Errorf("%s: nobody was reached", c.Kind)
 		}
+	}
+}
+
+// slowly has the SMS of an alert leave over some seconds, so that its middle is
+// wide.
+func slowly(p *province) { p.perSecond = p.n / 15 }
+
+// inTheMiddle fails if nothing was left to send after what happened.
+func (p *province) inTheMiddle(id, what string) {
+	p.t.Helper()
+	a := p.status(id)
+	pending := 0
+	for _, c := range a.Coverage.Channels {
+		pending += c.Outcomes["pending"]
+	}
+	if pending == 0 {
+		p.t.Fatalf("%s came too late: nothing was left to send", what)
+	}
+	p.t.Logf("%d pending after %s", pending, what)
+}
+
+// TestToldToStopMidAlert sends SIGTERM in the middle of an alert: the gateway
+// waits for its open calls, so that nobody is in doubt, and the next one sends
+// the rest.
+func TestToldToStopMidAlert(t *testing.T) {
+	t.Parallel()
+	newProvince(t, 3000, slowly).toldToStop()
+}
+
+func (p *province) toldToStop() {
+	p.t.Helper()
+	serve := p.serve()
+	id := p.alert()
+	p.waitTaken(p.n / 4)
+	if err := serve.Process.Signal(syscall.SIGTERM); err != nil {
+		p.t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- serve.Wait() }()
+	select {
+	case err := <-ended:
+		if err != nil {
+			p.t.Fatalf("the gateway ended with %v", err)
+		}
+	case <-time.After(5 * time.Second):
+		p.t.Fatal("the gateway still runs 5 s after SIGTERM")
+	}
+	n := p.afterKill(id)
+	if n.pending == 0 {
+		p.t.Fatal("the signal came too late: nothing was left to send")
+	}
+	if n.sending+n.ambiguous > 0 {
+		p.t.Errorf("%d recipients are in doubt after a clean stop", n.sending+n.ambiguous)
+	}
+	p.t.Logf("stopped with %d pending", n.pending)
+	p.serve()
+	p.finish(id)
+	p.compare(id, 0)
+}
+
+// TestWithoutRedis plays the story without a conveyor belt: by choice, and with
+// one that is not there.
+func TestWithoutRedis(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		redis func(t *testing.T) string
+		ready string
+	}{
+		"none":        {func(*testing.T) string { return "none" }, "ready ledger"},
+		"unreachable": {func(t *testing.T) string { return `{addr: "127.0.0.1:` + freePort(t) + `"}` }, "ready direct"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := newProvince(t, 2000, func(p *province) { p.redis = c.redis(t) })
+			p.serve()
+			p.eventually(30*time.Second, "the gateway to say where work comes from", func() (bool, string) {
+				got := p.ready()
+				return got == c.ready, got
+			})
+			if direct := p.metric("loa_delivery_direct_mode"); (direct == 1) != (c.ready == "ready direct") {
+				t.Errorf("loa_delivery_direct_mode is %v, readiness says %q", direct, c.ready)
+			}
+			id := p.alert()
+			p.finish(id)
+			p.compare(id, 0)
+			if got := p.ready(); got != c.ready {
+				t.Errorf("at the end: %s", got)
+			}
+		})
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -31,6 +32,7 @@ import (
 
 const (
 	account    = "AC00000000000000000000000000000001"
+	masterKey  = "S2V5IG9mIGEgdGVzdCwgMzIgYnl0ZXMgbG9uZy4uLiE=" //nolint:gosec // of a test
 	token      = "0123456789abcdef0123456789abcdef"
 	sender     = "QuangNinh"
 	smsWorkers = 4
@@ -42,16 +44,25 @@ const (
 // province is a gateway and its providers as separate processes, with people
 // subscribed over the 54 communes of Quảng Ninh.
 type province struct {
-	t         *testing.T
-	dir, bin  string
-	n         int
-	redisPort string
-	public    string
-	carrier   string
-	pushURL   string
-	people    []resident
-	tokens    [2]string
-	crowd     *crowd.Crowd
+	t          *testing.T
+	dir, bin   string
+	n          int
+	redisPort  string
+	redis      string // section of the configuration; empty: a server of its own
+	postgres   string // connection string; empty: SQLite
+	perSecond  int    // SMS that may leave each second; 0: no limit
+	logLevel   string
+	carrierArg []string // how the carrier misbehaves
+	pushArg    []string // how the push service does
+	before     func(carrier string) string
+	public     string
+	carrier    string
+	pushURL    string
+	pushKey    channels.Secret
+	people     []resident
+	tokens     [2]string
+	crowd      *crowd.Crowd
+	said       io.Reader // standard output of the gateway started last
 }
 
 type resident struct {
@@ -79,26 +90,44 @@ func TestMain(m *testing.M) {
 	if bin, err := build(); err == nil {
 		_ = os.RemoveAll(filepath.Dir(bin))
 	}
+	stopPostgres()
 	os.Exit(code)
 }
 
-func newProvince(t *testing.T, n int) *province {
+// need skips a test whose peer is not installed; in CI it fails it.
+func need(t *testing.T, programs ...string) {
 	t.Helper()
-	if _, err := exec.LookPath("redis-server"); err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal(err)
+	for _, name := range programs {
+		if _, err := exec.LookPath(name); err != nil {
+			if os.Getenv("CI") == "true" {
+				t.Fatal(err)
+			}
+			t.Skip(err)
 		}
-		t.Skip("redis-server is not installed")
 	}
+}
+
+func newProvince(t *testing.T, n int, changes ...func(*province)) *province {
+	t.Helper()
+	need(t, "redis-server", "redis-cli")
 	bin, err := build()
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &province{t: t, dir: t.TempDir(), bin: bin, n: n, redisPort: freePort(t)}
+	p := &province{t: t, dir: t.TempDir(), bin: bin, n: n, logLevel: "info"}
 	p.public = "http://127.0.0.1:" + freePort(t)
-	p.process("redis-server", "--port", p.redisPort, "--bind", "127.0.0.1", "--save", "", "--dir", p.dir)
-	p.carrier = p.standin("sms")
-	p.pushURL = p.standin("push")
+	for _, change := range changes {
+		change(p)
+	}
+	if p.redis == "" {
+		p.redisPort = p.redisServer()
+		p.redis = `{addr: "127.0.0.1:` + p.redisPort + `"}`
+	}
+	p.carrier = p.standin("sms", p.carrierArg...)
+	if p.before != nil {
+		p.carrier = p.before(p.carrier)
+	}
+	p.pushURL = p.standin("push", p.pushArg...)
 	p.configure()
 	p.tokens = [2]string{p.person("Nguyễn Thị Soạn"), p.person("Trần Văn Duyệt")}
 	p.subscribe()
@@ -142,6 +171,28 @@ func (p *province) process(name string, args ...string) (*exec.Cmd, io.Reader) {
 
 func tail(s string) string { return s[max(0, len(s)-3000):] }
 
+// redisServer starts a Redis that keeps nothing on disk and returns its port.
+func (p *province) redisServer(args ...string) string {
+	p.t.Helper()
+	port := freePort(p.t)
+	p.process("redis-server", append([]string{"--port", port, "--bind", "127.0.0.1", "--save", "", "--dir", p.t.TempDir()}, args...)...)
+	p.eventually(20*time.Second, "redis-server to answer", func() (bool, string) {
+		out, err := exec.CommandContext(p.t.Context(), "redis-cli", "-p", port, "ping").CombinedOutput()
+		return err == nil && strings.TrimSpace(string(out)) == "PONG", string(out)
+	})
+	return port
+}
+
+// redisCLI asks a Redis or a Sentinel.
+func (p *province) redisCLI(port string, args ...string) string {
+	p.t.Helper()
+	out, err := exec.CommandContext(p.t.Context(), "redis-cli", append([]string{"-p", port}, args...)...).CombinedOutput()
+	if err != nil {
+		p.t.Fatalf("redis-cli %v: %v: %s", args, err, out)
+	}
+	return string(out)
+}
+
 // standin starts a stand-in and returns where it listens.
 func (p *province) standin(kind string, args ...string) string {
 	p.t.Helper()
@@ -163,6 +214,7 @@ func (p *province) configure() {
 	if err != nil {
 		p.t.Fatal(err)
 	}
+	p.pushKey = key
 	agency := render.Agency{Short: "BCH PTDS Quảng Ninh", ShortEN: "Quang Ninh Civil Defence", Long: "Ban Chỉ huy Phòng thủ dân sự tỉnh Quảng Ninh", LongEN: "Quang Ninh Civil Defence Command"}
 	r, err := render.New(templates.FS, render.Options{Parts: sms.Parts, Now: time.Now, Agency: agency})
 	if err != nil {
@@ -176,8 +228,10 @@ func (p *province) configure() {
 data: %s
 listen: %s
 public: %s
-redis: {addr: "127.0.0.1:%s"}
-keys: {master: S2V5IG9mIGEgdGVzdCwgMzIgYnl0ZXMgbG9uZy4uLiE=}
+ledger: {%s}
+redis: %s
+log: {level: %s}
+keys: {master: %s}
 agency:
   sender: test.loa.invalid
   name: %s
@@ -189,16 +243,23 @@ sms:
   senders: [{provider: twilio, sender: %s}]
   registered: %s
 channels:
-  - {driver: twilio, origin: "%s", workers: %d, window: %d, settings: {account_sid: %s, auth_token: %s, from: %s, base_url: "%s"}}
+  - {driver: twilio, origin: "%s", workers: %d, window: %d, per_second: %d, settings: {account_sid: %s, auth_token: %s, from: %s, base_url: "%s"}}
   - {driver: vapid, origin: "%s", workers: %d, window: %d, settings: {subject: "mailto:test@loa.invalid", private_key: %s}}
   - {driver: hub, workers: %d, settings: {per_address: 100000}}
-`, filepath.Join(p.dir, "data"), strings.TrimPrefix(p.public, "http://"), p.public, p.redisPort,
+`, filepath.Join(p.dir, "data"), strings.TrimPrefix(p.public, "http://"), p.public, p.ledger(), p.redis, p.logLevel, masterKey,
 		agency.Long, agency.LongEN, agency.Short, agency.ShortEN, sender, registered,
-		p.carrier, smsWorkers, smsWindow, account, token, sender, p.carrier,
+		p.carrier, smsWorkers, smsWindow, p.perSecond, account, token, sender, p.carrier,
 		p.pushURL, others, pushWindow, key.Reveal(), others)
 	if err := os.WriteFile(p.configFile(), []byte(text), 0o600); err != nil {
 		p.t.Fatal(err)
 	}
+}
+
+func (p *province) ledger() string {
+	if p.postgres == "" {
+		return ""
+	}
+	return "postgres: " + strconv.Quote(p.postgres)
 }
 
 // openCalls is workers × window over all channels; the app has one call a
@@ -287,7 +348,7 @@ func (p *province) subscribe() {
 // serve starts the gateway and, the first time, the apps.
 func (p *province) serve() *exec.Cmd {
 	p.t.Helper()
-	cmd, _ := p.process(p.bin, "serve", "--config", p.configFile())
+	cmd, said := p.process(p.bin, "serve", "--config", p.configFile())
 	p.eventually(20*time.Second, "the gateway to be ready", func() (bool, string) {
 		resp, err := http.Get(p.public + "/readyz")
 		if err != nil {
@@ -296,6 +357,7 @@ func (p *province) serve() *exec.Cmd {
 		_ = resp.Body.Close()
 		return resp.StatusCode == http.StatusOK, resp.Status
 	})
+	p.said = said
 	if p.crowd == nil {
 		p.connect()
 	}

@@ -4,9 +4,13 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
+	"strings"
 	"time"
 
 	"loa/channels"
@@ -42,6 +46,66 @@ func (p *province) status(id string) api.Alert {
 		p.t.Fatal(err)
 	}
 	return a
+}
+
+// page gets a page of the public listener.
+func (p *province) page(path string, header ...string) (status int, body string) {
+	p.t.Helper()
+	req, err := http.NewRequestWithContext(p.t.Context(), http.MethodGet, p.public+path, nil)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	for i := 0; i < len(header); i += 2 {
+		req.Header.Set(header[i], header[i+1])
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	src, err := io.ReadAll(resp.Body)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return resp.StatusCode, string(src)
+}
+
+// ready is what the gateway says of its readiness.
+func (p *province) ready() string {
+	p.t.Helper()
+	_, body := p.page("/readyz")
+	return strings.TrimSpace(body)
+}
+
+// metric sums the samples of a metric that have all the labels.
+func (p *province) metric(name string, labels ...string) float64 {
+	p.t.Helper()
+	status, body := p.page("/metrics")
+	if status != http.StatusOK {
+		p.t.Fatalf("/metrics: %d", status)
+	}
+	sum, known := 0.0, strings.Contains(body, "# TYPE "+name+" ")
+samples:
+	for line := range strings.Lines(body) {
+		fields := strings.Fields(line)
+		if series, _, _ := strings.Cut(line, " "); len(fields) != 2 || series != name && !strings.HasPrefix(series, name+"{") {
+			continue
+		}
+		for _, l := range labels {
+			if !strings.Contains(fields[0], l) {
+				continue samples
+			}
+		}
+		v, err := strconv.ParseFloat(fields[1], 64)
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		sum += v
+	}
+	if !known && len(labels) == 0 {
+		p.t.Fatalf("there is no metric %s", name)
+	}
+	return sum
 }
 
 // taken is how many messages the carrier and the push service have on their
