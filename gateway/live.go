@@ -87,3 +87,17 @@ func (l *liveList) message(rev *alert.Revision, commune area.Code, language stri
 		Language: language, Expires: rev.Expires(), Body: out.Body,
 	}, nil
 }
+
+// Outstanding counts the batches of live alerts in which a send or a second
+// attempt is still to come.
+func (g *Gateway) Outstanding(ctx context.Context) (int, error) {
+	all := 0
+	for _, k := range channels.AllKinds() {
+		n, err := g.ledger.Delivery().Outstanding(ctx, k)
+		if err != nil {
+			return 0, err
+		}
+		all += n
+	}
+	return all, nil
+}

@@ -46,10 +46,10 @@ func fails(t *testing.T, says string, args ...string) {
 }
 
 // background runs a command until the test ends and returns its output.
-func background(t *testing.T, args ...string) *bufio {
+func background(t *testing.T, args ...string) *heard {
 	t.Helper()
 	ctx, stop := context.WithCancel(context.Background())
-	out, fault, ended := &bufio{}, &bufio{}, make(chan int, 1)
+	out, fault, ended := &heard{}, &heard{}, make(chan int, 1)
 	go func() { ended <- run(ctx, args, strings.NewReader(""), out, fault) }()
 	t.Cleanup(func() {
 		stop()
@@ -60,25 +60,26 @@ func background(t *testing.T, args ...string) *bufio {
 	return out
 }
 
-type bufio struct {
+// heard keeps what a command wrote.
+type heard struct {
 	mu sync.Mutex
 	b  bytes.Buffer
 }
 
-func (b *bufio) Write(p []byte) (int, error) {
+func (b *heard) Write(p []byte) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.b.Write(p)
 }
 
-func (b *bufio) String() string {
+func (b *heard) String() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.b.String()
 }
 
 // wait polls until the output matches and returns the first group.
-func (b *bufio) wait(t *testing.T, pattern string) string {
+func (b *heard) wait(t *testing.T, pattern string) string {
 	t.Helper()
 	re := regexp.MustCompile(pattern)
 	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
@@ -100,7 +101,7 @@ func write(t *testing.T, path, text string) string {
 
 func read(t *testing.T, path string) string {
 	t.Helper()
-	src, err := os.ReadFile(path) //nolint:gosec // a test's file
+	src, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}

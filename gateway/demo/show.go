@@ -49,7 +49,10 @@ func (p *play) watch(ctx context.Context) error {
 			return err
 		}
 		totals := coverage.Totals(cells)
-		ended := p.ended(totals)
+		ended, err := p.ended(bound, totals)
+		if err != nil {
+			return err
+		}
 		switch {
 		case p.Terminal:
 			drawn = p.bars(totals, drawn)
@@ -67,8 +70,8 @@ func (p *play) watch(ctx context.Context) error {
 			if cells, err = p.g.Coverage.Cells(bound, p.alert, 1); err != nil {
 				return err
 			}
-			if p.ended(coverage.Totals(cells)) {
-				return nil
+			if ended, err = p.ended(bound, coverage.Totals(cells)); ended || err != nil {
+				return err
 			}
 			p.finished = time.Time{}
 		}
@@ -80,16 +83,21 @@ func (p *play) watch(ctx context.Context) error {
 	}
 }
 
-// ended reports whether everybody drawn has come to an outcome.
-func (p *play) ended(totals map[channels.Kind]coverage.Cell) bool {
+// ended reports whether everybody drawn has come to an outcome and no second
+// attempt waits for its time.
+func (p *play) ended(ctx context.Context, totals map[channels.Kind]coverage.Cell) (bool, error) {
 	eligible := 0
 	for _, c := range totals {
 		eligible += c.Eligible()
 		if c.Count(channels.Pending)+c.Count(channels.Sending) > 0 {
-			return false
+			return false, nil
 		}
 	}
-	return eligible == len(p.people)
+	if eligible != len(p.people) {
+		return false, nil
+	}
+	open, err := p.g.Outstanding(ctx)
+	return open == 0, err
 }
 
 // reached counts everybody a provider took.
