@@ -99,3 +99,17 @@ func BenchmarkStage1000(b *testing.B) {
 	b.StopTimer()
 	b.ReportMetric(float64(1000*b.N)/b.Elapsed().Seconds(), "rows/s")
 }
+
+// BenchmarkFlip1000 is the cost of listing and showing 1,000 staged rows of a
+// great import.
+func BenchmarkFlip1000(b *testing.B) {
+	l := benchLedger(b)
+	id, err := l.Audience().Begin(b.Context(), noon, "bench")
+	must(b, err)
+	must(b, stageMany(b.Context(), l.Audience(), id, 0, 1000*b.N))
+	b.ResetTimer()
+	_, _, err = l.Audience().Flip(b.Context(), id, noon)
+	must(b, err)
+	b.StopTimer()
+	b.ReportMetric(float64(1000*b.N)/b.Elapsed().Seconds(), "rows/s")
+}
