@@ -1,16 +1,18 @@
 # make test   everything (installs what is missing on Debian as root)
 # make bench  the figures of docs/benchmarks.md, beside their peers
-# make lint   gofmt, go vet and golangci-lint, pinned in .ci/tools
+# make lint   gofmt and golangci-lint (go vet is part of it), pinned in .ci/tools
 
 GO ?= go
+
+# Packages with tests that do less with -short: the only ones to run twice.
+FULL = $(shell grep -rl --include='*_test.go' 'testing\.Short()' cmd gateway channels | xargs -n 1 dirname | sort -u | sed 's,^,./,')
 
 .PHONY: test bench lint demo build
 
 test:
 	.ci/install
-	$(GO) vet ./...
-	$(GO) test -race -short -timeout 15m ./...
-	$(GO) test -timeout 15m ./...
+	$(GO) run ./.ci/strict -race -short -timeout 15m ./...
+	$(GO) run ./.ci/strict -timeout 15m $(FULL)
 
 lint:
 	@test -z "$$(gofmt -l cmd gateway channels templates configs)" || { gofmt -l cmd gateway channels templates configs; exit 1; }
