@@ -81,7 +81,12 @@ func importIn(t tx, id audience.ImportID, states ...string) error {
 // maxStage is the largest Stage.
 const maxStage = 1000
 
-// Stage stores rows that nobody sees yet.
+// stagePart is how many rows of a Stage share a commit: an act that arrives
+// meanwhile waits for it.
+const stagePart = 500
+
+// Stage stores rows that nobody sees yet. After an error some of them may be
+// staged; to stage them again is harmless, and so is to abort.
 func (l audienceStore) Stage(ctx context.Context, id audience.ImportID, es []audience.Sealed) error {
 	if err := check(es); err != nil {
 		return err
@@ -90,34 +95,38 @@ func (l audienceStore) Stage(ctx context.Context, id audience.ImportID, es []aud
 		return fmt.Errorf("ledger: stage: %d rows, at most %d at once", len(es), maxStage)
 	}
 	touched := ns(l.now())
-	err := l.db.write(ctx, bulk, func(t tx) error {
-		last, err := take(t, "endpoint", len(es))
+	for part := range slices.Chunk(es, stagePart) {
+		err := l.db.write(ctx, bulk, func(t tx) error { return stage(t, id, part, touched) })
 		if err != nil {
-			return err
+			return fmt.Errorf("ledger: stage: %w", err)
 		}
-		if err := importIn(t, id, importOpen); err != nil {
-			return err
-		}
-		cells := tallies{}
-		rows := make([][]any, len(es))
-		for i := range es {
-			rows[i] = insertRow(&es[i], last+1+int64(i), int64(id))
-			cells[cellOf(&es[i], int64(id))]++
-		}
-		if err := t.insert("endpoint", insertColumns, rows); err != nil {
-			return err
-		}
-		if err := cells.write(t); err != nil {
-			return err
-		}
-		_, err = t.exec("UPDATE import SET touched = ?, added = added + ?, first_id = CASE WHEN first_id = 0 THEN ? ELSE first_id END, last_id = ? WHERE id = ?",
-			touched, int64(len(es)), last+1, last+int64(len(es)), int64(id))
-		return err
-	})
-	if err != nil {
-		return fmt.Errorf("ledger: stage: %w", err)
 	}
 	return nil
+}
+
+func stage(t tx, id audience.ImportID, es []audience.Sealed, touched int64) error {
+	last, err := take(t, "endpoint", len(es))
+	if err != nil {
+		return err
+	}
+	if err := importIn(t, id, importOpen); err != nil {
+		return err
+	}
+	cells := tallies{}
+	rows := make([][]any, len(es))
+	for i := range es {
+		rows[i] = insertRow(&es[i], last+1+int64(i), int64(id))
+		cells[cellOf(&es[i], int64(id))]++
+	}
+	if err := t.insert("endpoint", insertColumns, rows); err != nil {
+		return err
+	}
+	if err := cells.write(t); err != nil {
+		return err
+	}
+	_, err = t.exec("UPDATE import SET touched = ?, added = added + ?, first_id = CASE WHEN first_id = 0 THEN ? ELSE first_id END, last_id = ? WHERE id = ?",
+		touched, int64(len(es)), last+1, last+int64(len(es)), int64(id))
+	return err
 }
 
 // Flip lists an import's rows in small commits, then shows all in one more.
