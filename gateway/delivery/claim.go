@@ -149,7 +149,7 @@ func (w *worker) claim(ledger context.Context, ids []BatchID, most int) ([]Lease
 		h := newHold(l, w.e.flags.hold(l.Alert), asked, wall)
 		w.l.active[min(l.Priority, P3)].Add(1)
 		w.holds = append(w.holds, h)
-		w.share += 0.2 * (float64(max(1, len(h.todo))) - w.share)
+		w.share += 0.2 * (float64(max(1, len(h.picks))) - w.share)
 	}
 	return leases, true
 }

@@ -17,10 +17,10 @@ type hold struct {
 	renew  time.Time // monotonic; when an advance was last asked
 	moved  time.Time // monotonic; when something was last settled or started
 
-	todo   []pick             // recipients to send to, in order
-	next   int                // of todo: the first that is not started
-	addrs  []channels.Address // parallel to the last of todo[:ready]: see address
-	ready  int                // todo[:ready] have been opened
+	picks   []pick             // recipients to send to, in order
+	next   int                // of picks: the first that is not started
+	addrs  []channels.Address // parallel to the last of picks[:ready]: see address
+	ready  int                // picks[:ready] have been opened
 	before map[int]earlier    // recipients whom an earlier call may have reached
 
 	open     int  // calls not returned, or returned and not settled
@@ -48,11 +48,11 @@ func newHold(l Lease, fl *flag, asked, now time.Time) *hold {
 	for _, x := range l.Exceptions {
 		rows[x.Index] = x
 	}
-	h.todo = make([]pick, 0, len(l.Marks))
+	h.picks = make([]pick, 0, len(l.Marks))
 	for i, m := range l.Marks {
 		if len(rows) == 0 {
 			if m.Outcome() == channels.Pending {
-				h.todo = append(h.todo, pick{int32(i), m.Attempt() > 0})
+				h.picks = append(h.picks, pick{int32(i), m.Attempt() > 0})
 			}
 			continue
 		}
@@ -84,7 +84,7 @@ func (h *hold) consider(i int, m Mark, rows map[int]Exception, now time.Time) {
 	default:
 		return
 	}
-	h.todo = append(h.todo, p)
+	h.picks = append(h.picks, p)
 }
 
 // earlier is what an earlier call came to, for a recipient that gets one more.
@@ -101,9 +101,9 @@ func (x earlier) stays(d *Delta, due time.Time) {
 	}
 }
 
-func (h *hold) left() int { return len(h.todo) - h.next }
+func (h *hold) left() int { return len(h.picks) - h.next }
 
-// address is the opened address of todo[i].
+// address is the opened address of picks[i].
 func (h *hold) address(i int) channels.Address { return h.addrs[len(h.addrs)-(h.ready-i)] }
 
 // openAhead opens the addresses of the next recipients.
@@ -111,7 +111,7 @@ func (h *hold) openAhead(ctx context.Context, a Addresses, n int) error {
 	if h.ready > h.next {
 		return nil
 	}
-	chunk := h.todo[h.next:min(h.next+n, len(h.todo))]
+	chunk := h.picks[h.next:min(h.next+n, len(h.picks))]
 	ids := make([]int64, len(chunk))
 	for i, p := range chunk {
 		ids[i] = h.Recipients[p.index]

@@ -18,8 +18,8 @@ func (w *worker) plan(ctx context.Context, h *hold, room *int, now, wall time.Ti
 		h.again = h.again[:0]
 	case h.yield, h.left() == 0:
 	case !h.Expires.IsZero() && !wall.Before(h.Expires):
-		for ; h.next < len(h.todo); h.next++ {
-			h.close(h.todo[h.next], channels.Expired, wall)
+		for ; h.next < len(h.picks); h.next++ {
+			h.close(h.picks[h.next], channels.Expired, wall)
 		}
 	case !now.Before(h.until):
 		h.renew = time.Time{} // too old to start anything: renew first
@@ -87,7 +87,7 @@ func (w *worker) startSends(ctx context.Context, h *hold, p *provider, room *int
 	}
 	left := granted
 	for h.next < h.ready {
-		to, pk := h.address(h.next), h.todo[h.next]
+		to, pk := h.address(h.next), h.picks[h.next]
 		if to == "" {
 			h.close(pk, channels.Cancelled, wall)
 			h.next++
@@ -113,8 +113,8 @@ func (w *worker) startBroadcast(ctx context.Context, h *hold, p *provider, room 
 	}
 	c := w.newCall()
 	c.h, c.p, c.probe = h, p, probe
-	for ; h.next < len(h.todo); h.next++ {
-		pk := h.todo[h.next]
+	for ; h.next < len(h.picks); h.next++ {
+		pk := h.picks[h.next]
 		if h.address(h.next) == "" {
 			h.close(pk, channels.Cancelled, wall)
 			continue
@@ -151,9 +151,9 @@ func (h *hold) guard(p *provider) error {
 func (w *worker) refuse(h *hold, err error, wall time.Time) {
 	w.e.m.refused.WithLabelValues(string(h.Kind), h.Status.String()).Inc()
 	w.e.opt.Log.Error("a batch was refused by its status", "batch", h.ID, "alert", h.Alert, "lane", h.Kind, "status", h.Status.String())
-	for ; h.next < len(h.todo); h.next++ {
+	for ; h.next < len(h.picks); h.next++ {
 		i := len(h.step.Settle)
-		h.close(h.todo[h.next], channels.Failed, wall)
+		h.close(h.picks[h.next], channels.Failed, wall)
 		if d := &h.step.Settle[i]; d.Outcome == channels.Failed {
 			d.Exception, d.Fault, d.Code = true, channels.FaultContent, CodeRefused
 		}

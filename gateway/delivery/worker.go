@@ -250,7 +250,7 @@ func (w *worker) judge(h *hold, v Verdict, asked time.Time) bool {
 	default:
 		h.until, h.renew = asked.Add(HoldFor), asked
 		if !h.yield {
-			h.todo = append(h.todo, h.again...)
+			h.picks = append(h.picks, h.again...)
 			h.again = h.again[:0]
 		}
 		h.launched()
