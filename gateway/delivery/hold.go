@@ -17,7 +17,7 @@ type hold struct {
 	renew  time.Time // monotonic; when an advance was last asked
 	moved  time.Time // monotonic; when something was last settled or started
 
-	picks   []pick             // recipients to send to, in order
+	picks  []pick             // recipients to send to, in order
 	next   int                // of picks: the first that is not started
 	addrs  []channels.Address // parallel to the last of picks[:ready]: see address
 	ready  int                // picks[:ready] have been opened
