@@ -68,6 +68,7 @@ type Gateway struct {
 	collide    map[area.Code]bool // communes whose unmarked name is ambiguous
 	closers    []closer
 	started    chan struct{}
+	words      chan queue.Wake // for the other nodes
 }
 
 // closer is a named clean-up.
@@ -85,7 +86,7 @@ type opened struct {
 
 // New opens every room and starts nothing. After an error nothing is left open.
 func New(ctx context.Context, opt Options) (*Gateway, error) {
-	g := &Gateway{cfg: opt.Config, opt: opt, log: opt.Log, now: opt.Now, Metrics: prometheus.NewRegistry(), started: make(chan struct{})}
+	g := &Gateway{cfg: opt.Config, opt: opt, log: opt.Log, now: opt.Now, Metrics: prometheus.NewRegistry(), started: make(chan struct{}), words: make(chan queue.Wake, 64)}
 	if g.now == nil {
 		g.now = time.Now
 	}

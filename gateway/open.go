@@ -13,6 +13,9 @@ import (
 	"slices"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+
 	"loa/channels"
 	"loa/gateway/account"
 	"loa/gateway/alert"
@@ -190,7 +193,7 @@ func (g *Gateway) openDelivery(context.Context) error {
 	}
 	g.Audience = &audience.Book{Store: g.ledger.Audience(), Vault: vault, Log: g.log}
 	opt := delivery.Options{
-		Store: g.ledger.Delivery(), Addresses: g.Audience, RefKey: k.ref, Node: nodeName(),
+		Store: g.ledger.Delivery(), Addresses: g.Audience, RefKey: k.ref, Node: nodeName(), OnContent: g.contentRefused,
 		Now: g.now, Log: g.log, Registerer: g.Metrics, ResendAfter: g.cfg.Delivery.ResendAfter, RetryAfter: g.cfg.Delivery.RetryAfter,
 	}
 	if g.queue != nil {
@@ -256,6 +259,11 @@ func (g *Gateway) openDriver(c config.Channel) (opened, error) {
 	o := opened{name: d.Name, kind: d.Kind, value: value}
 	g.onClose(d.Name, o.close)
 	g.drivers = append(g.drivers, o)
+	if hub, ok := value.(interface{ Connections() int }); ok {
+		promauto.With(g.Metrics).NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "loa_channel_connections", Help: "Listeners connected now.", ConstLabels: prometheus.Labels{"channel": string(d.Kind), "driver": d.Name},
+		}, func() float64 { return float64(hub.Connections()) })
+	}
 	return o, g.admit(o)
 }
 
@@ -310,12 +318,7 @@ func (g *Gateway) openDesk(context.Context) error {
 		HeadCount: g.Audience.HeadCount, Snapshot: g.Audience.Snapshot,
 		Kinds: kinds, Sender: g.cfg.Agency.Sender,
 		Complete: g.complete, Check: g.checkTexts,
-		Wake: g.dispatcher.Wake,
-		Ended: func(ids ...alert.ID) {
-			for _, id := range ids {
-				g.Engine.StopAlert(id)
-			}
-		},
+		Wake: g.stored, Ended: g.ended,
 		Now: g.now, Rand: rand.Reader,
 	})
 	return nil

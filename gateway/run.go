@@ -38,6 +38,8 @@ func (g *Gateway) Run(ctx context.Context) error {
 	group.Go(func() error { return g.dispatcher.Run(work) })
 	group.Go(func() error { return g.Engine.Run(work) })
 	group.Go(func() error { return g.expire(work) })
+	group.Go(func() error { return g.carry(work) })
+	group.Go(func() error { return g.listen(work) })
 	group.Go(func() error { return serve(public, listener) })
 	group.Go(func() error { return serve(local, socket) })
 	group.Go(func() error {

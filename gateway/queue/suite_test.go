@@ -80,7 +80,7 @@ func TestSuite(t *testing.T) {
 			}{
 				{"order", testOrder}, {"blocks", testBlocks}, {"restart", testRestart}, {"take over", testTakeOver},
 				{"heal", testHeal}, {"foreign", testForeign}, {"epoch", testEpoch}, {"rate", testRate}, {"wake", testWake},
-				{"progress", testProgress}, {"many", testMany}, {"contents", testContents},
+				{"many", testMany}, {"contents", testContents},
 			} {
 				t.Run(c.name, func(t *testing.T) {
 					must(t, p.admin.FlushAll(context.Background()).Err())
@@ -303,7 +303,7 @@ func testWake(t *testing.T, p peer) {
 		defer close(ended)
 		other.Listen(ctx, func(w Wake) { heard <- w })
 	}()
-	want := Wake{Topic: "stop", ID: "VN-1"}
+	want := Wake{Topic: TopicEnded, ID: "VN-1"}
 	eventually(t, 5*time.Second, "a wake-up", func() bool {
 		must(t, q.Wake(ctx, want))
 		select {
@@ -316,18 +316,6 @@ func testWake(t *testing.T, p peer) {
 	})
 	cancel()
 	<-ended
-}
-
-func testProgress(t *testing.T, p peer) {
-	ctx := context.Background()
-	q := p.open(t)
-	now := time.Now()
-	must(t, q.Report(ctx, "a", now, map[string]int64{"settled": 5}))
-	must(t, q.Report(ctx, "b", now, map[string]int64{"settled": 7, "open": 1}))
-	must(t, q.Report(ctx, "gone", now.Add(-time.Minute), map[string]int64{"settled": 100}))
-	got, err := q.Reports(ctx, now)
-	must(t, err)
-	same(t, "sum", got, map[string]int64{"settled": 12, "open": 1})
 }
 
 func testMany(t *testing.T, p peer) {

@@ -7,10 +7,16 @@ import (
 	"time"
 )
 
-// Wake is what one node tells the others: an alert was stopped, a
-// configuration changed. It holds identifiers, never addresses or text.
+// The topics of a Wake.
+const (
+	TopicWork  = "work"  // a request was stored
+	TopicEnded = "ended" // sends of alert ID must not start any more
+)
+
+// Wake is what one node tells the others. It holds identifiers, never
+// addresses or text.
 type Wake struct {
-	Topic string `json:"topic"` // "stop", "live", …
+	Topic string `json:"topic"`
 	ID    string `json:"id,omitempty"`
 }
 
@@ -47,44 +53,4 @@ func (q *Queue) Listen(ctx context.Context, f func(Wake)) {
 			f(w)
 		}
 	}
-}
-
-// reportFor is how long a node's report counts.
-const reportFor = 10 * time.Second
-
-type report struct {
-	At     int64            `json:"at"` // Unix milliseconds
-	Counts map[string]int64 `json:"counts"`
-}
-
-// Report publishes a node's live counters. They are for looking at: what
-// counts is in the ledger.
-func (q *Queue) Report(ctx context.Context, node string, now time.Time, counts map[string]int64) error {
-	b, err := json.Marshal(report{At: now.UnixMilli(), Counts: counts})
-	if err != nil {
-		return fmt.Errorf("queue: report: %w", err)
-	}
-	if err := q.cmd.HSet(ctx, q.key("progress"), node, b).Err(); err != nil {
-		return fmt.Errorf("queue: report: %w", err)
-	}
-	return nil
-}
-
-// Reports sums the counters of all nodes that reported within 10 s.
-func (q *Queue) Reports(ctx context.Context, now time.Time) (map[string]int64, error) {
-	all, err := q.cmd.HGetAll(ctx, q.key("progress")).Result()
-	if err != nil {
-		return nil, fmt.Errorf("queue: reports: %w", err)
-	}
-	sum := make(map[string]int64)
-	for _, text := range all {
-		var r report
-		if json.Unmarshal([]byte(text), &r) != nil || now.Sub(time.UnixMilli(r.At)) > reportFor {
-			continue
-		}
-		for k, v := range r.Counts {
-			sum[k] += v
-		}
-	}
-	return sum, nil
 }
