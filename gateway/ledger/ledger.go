@@ -76,7 +76,7 @@ func start(ctx context.Context, db base, opt Options, alone bool) (*Ledger, erro
 // A second call waits for the first and returns the same.
 func (l *Ledger) Close() error { return l.closed() }
 
-// room gives each set of methods the ledger.
+// Each room has a set of methods of its own, since their names collide.
 type (
 	deliveryStore  struct{ *Ledger }
 	dispatchStore  struct{ *Ledger }

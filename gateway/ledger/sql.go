@@ -52,7 +52,7 @@ const (
 type base interface {
 	// write runs do in a transaction of its own, durable when it returns nil.
 	// do may run more than once and must not keep what it learned unless
-	// write returns nil. keys names who must not run beside it.
+	// write returns nil.
 	write(ctx context.Context, l lane, do func(tx) error) error
 	// read runs do on a consistent state.
 	read(ctx context.Context, do func(tx) error) error
