@@ -150,6 +150,9 @@ func (r *newBatch) store(t tx, id int64, messages map[[32]byte]int64) error {
 		return err
 	}
 	r.p.batch = delivery.BatchID(id)
+	for i := range r.p.excepted {
+		r.p.changed[i] = true // again, if this is a second attempt
+	}
 	return r.p.saveExceptions(t)
 }
 
