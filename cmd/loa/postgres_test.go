@@ -128,7 +128,7 @@ func (p *province) ask(query string) string {
 type guarded struct {
 	master        *exec.Cmd
 	port, replica string
-	sentinel      string // the port of one of them
+	sentinels     []string // ports
 }
 
 // behindSentinel gives a province such a Redis.
@@ -154,15 +154,20 @@ func behindSentinel(g *guarded) func(*province) {
 			p.process("redis-sentinel", file)
 			ports, addrs = append(ports, port), append(addrs, strconv.Quote("127.0.0.1:"+port))
 		}
-		for _, port := range ports {
-			p.eventually(30*time.Second, "the Sentinels to know each other", func() (bool, string) {
-				out, err := exec.CommandContext(p.t.Context(), "redis-cli", "-p", port, "sentinel", "master", "loa").CombinedOutput()
-				fields := strings.Fields(string(out))
-				return err == nil && value(fields, "num-other-sentinels") == "2" && value(fields, "num-slaves") == "1", string(out)
-			})
-		}
-		g.sentinel = ports[0]
+		g.sentinels = ports
 		p.redis = fmt.Sprintf("{sentinel: {master: loa, addrs: [%s]}}", strings.Join(addrs, ", "))
+	}
+}
+
+// watch waits until every Sentinel knows the others and the replica.
+func (g *guarded) watch(p *province) {
+	p.t.Helper()
+	for _, port := range g.sentinels {
+		p.eventually(30*time.Second, "the Sentinels to know each other", func() (bool, string) {
+			out, err := exec.CommandContext(p.t.Context(), "redis-cli", "-p", port, "sentinel", "master", "loa").CombinedOutput()
+			fields := strings.Fields(string(out))
+			return err == nil && value(fields, "num-other-sentinels") == "2" && value(fields, "num-slaves") == "1", string(out)
+		})
 	}
 }
 
@@ -180,7 +185,9 @@ func value(fields []string, name string) string {
 func TestRedisMasterKilledMidAlert(t *testing.T) {
 	t.Parallel()
 	var g guarded
-	p := newProvince(t, 3000, onPostgres, behindSentinel(&g), slowly)
+	// 1,440 SMS leave over 18 s: longer than a failover takes.
+	p := newProvince(t, 2400, onPostgres, behindSentinel(&g), func(p *province) { p.perSecond = 80 })
+	g.watch(p)
 	p.serve()
 	id := p.alert()
 	p.waitTaken(p.n / 4)
@@ -194,7 +201,7 @@ func TestRedisMasterKilledMidAlert(t *testing.T) {
 	p.inTheMiddle(id, "the master's death")
 
 	p.eventually(30*time.Second, "the replica to become the master", func() (bool, string) {
-		out := p.redisCLI(g.sentinel, "sentinel", "get-master-addr-by-name", "loa")
+		out := p.redisCLI(g.sentinels[0], "sentinel", "get-master-addr-by-name", "loa")
 		return strings.Contains(out, g.replica), out
 	})
 	p.eventually(30*time.Second, "the queue to work on the new master", func() (bool, string) {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/csv"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"io"
 	"net"
@@ -52,9 +53,9 @@ type province struct {
 	postgres   string // connection string; empty: SQLite
 	perSecond  int    // SMS that may leave each second; 0: no limit
 	logLevel   string
-	carrierArg []string // how the carrier misbehaves
-	pushArg    []string // how the push service does
-	before     func(carrier string) string
+	carrierArg []string                    // how the carrier misbehaves
+	pushArg    []string                    // how the push service does
+	before     func(carrier string) string // what stands before the carrier
 	public     string
 	carrier    string
 	pushURL    string
@@ -86,6 +87,11 @@ var build = sync.OnceValues(func() (string, error) {
 })
 
 func TestMain(m *testing.M) {
+	// The stories of provinces wait most of the time; the command line may say
+	// otherwise.
+	if err := flag.Set("test.parallel", "4"); err != nil {
+		panic(err)
+	}
 	code := m.Run()
 	if bin, err := build(); err == nil {
 		_ = os.RemoveAll(filepath.Dir(bin))
