@@ -127,7 +127,10 @@ func (d *Dispatcher) drain(ctx context.Context) {
 		now := d.o.Now()
 		jobs, err := d.o.Store.Jobs(ctx, now, jobsAtOnce)
 		if err != nil {
-			d.fault(ctx, "requests cannot be listed", "", err)
+			if ctx.Err() == nil {
+				d.faults.Inc()
+				d.log.ErrorContext(ctx, "requests cannot be listed", "error", err)
+			}
 			return
 		}
 		d.forget(jobs)
@@ -168,17 +171,10 @@ func (d *Dispatcher) turn(ctx context.Context, j Job) {
 		t.until = d.o.Now().Add(t.wait)
 		d.trouble[j.Key] = t
 		if ctx.Err() == nil {
-			d.fault(ctx, "a request cannot be expanded and will be tried again", j.Key, err)
+			d.faults.Inc()
+			d.log.ErrorContext(ctx, "a request cannot be expanded and will be tried again", "request", j.Key, "error", err)
 		}
 	}
-}
-
-func (d *Dispatcher) fault(ctx context.Context, what, key string, err error) {
-	if ctx.Err() != nil {
-		return
-	}
-	d.faults.Inc()
-	d.log.ErrorContext(ctx, what, "request", key, "error", err)
 }
 
 // advance makes one commit.
