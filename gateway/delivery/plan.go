@@ -43,7 +43,7 @@ func (w *worker) fill(ctx context.Context, h *hold, room *int, now, wall time.Ti
 			w.refuse(h, err, wall)
 			return idleWait
 		}
-		n := max(w.l.Window, 64)
+		n := max(4*w.l.Window, 64) // a few windows at once: a query costs more than its rows
 		if p.broadcast != nil {
 			n = h.left()
 		}
