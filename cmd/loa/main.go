@@ -25,7 +25,7 @@ func main() {
 var errSilent = errors.New("refused")
 
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	root := newRootCommand()
+	root := newRootCommand() //nolint:contextcheck // ExecuteContext hands it to every command
 	root.SetArgs(args)
 	root.SetIn(stdin)
 	root.SetOut(stdout)

@@ -33,7 +33,7 @@ import (
 
 const (
 	account    = "AC00000000000000000000000000000001"
-	masterKey  = "S2V5IG9mIGEgdGVzdCwgMzIgYnl0ZXMgbG9uZy4uLiE=" //nolint:gosec // of a test
+	masterKey  = "S2V5IG9mIGEgdGVzdCwgMzIgYnl0ZXMgbG9uZy4uLiE="
 	token      = "0123456789abcdef0123456789abcdef"
 	sender     = "QuangNinh"
 	smsWorkers = 4
@@ -57,6 +57,7 @@ type province struct {
 	pushArg    []string                    // how the push service does
 	before     func(carrier string) string // what stands before the carrier
 	public     string
+	listen     string // host:port; where public leads to
 	carrier    string
 	pushURL    string
 	pushKey    channels.Secret
@@ -122,6 +123,7 @@ func newProvince(t *testing.T, n int, changes ...func(*province)) *province {
 	}
 	p := &province{t: t, dir: t.TempDir(), bin: bin, n: n, logLevel: "info"}
 	p.public = "http://127.0.0.1:" + freePort(t)
+	p.listen = strings.TrimPrefix(p.public, "http://")
 	for _, change := range changes {
 		change(p)
 	}
@@ -252,7 +254,7 @@ channels:
   - {driver: twilio, origin: "%s", workers: %d, window: %d, per_second: %d, settings: {account_sid: %s, auth_token: %s, from: %s, base_url: "%s"}}
   - {driver: vapid, origin: "%s", workers: %d, window: %d, settings: {subject: "mailto:test@loa.invalid", private_key: %s}}
   - {driver: hub, workers: %d, settings: {per_address: 100000}}
-`, filepath.Join(p.dir, "data"), strings.TrimPrefix(p.public, "http://"), p.public, p.ledger(), p.redis, p.logLevel, masterKey,
+`, filepath.Join(p.dir, "data"), p.listen, p.public, p.ledger(), p.redis, p.logLevel, masterKey,
 		agency.Long, agency.LongEN, agency.Short, agency.ShortEN, sender, registered,
 		p.carrier, smsWorkers, smsWindow, p.perSecond, account, token, sender, p.carrier,
 		p.pushURL, others, pushWindow, key.Reveal(), others)
