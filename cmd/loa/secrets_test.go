@@ -121,7 +121,7 @@ func (p *province) needles() hunt {
 
 const (
 	refused    = "+84987654321"
-	wrongToken = "loa_AAAABBBBCCCCDDDDEEEEFFFFGGGGHHHHIIIIJJJJKKK" //nolint:gosec // nobody's
+	wrongToken = "loa_AAAABBBBCCCCDDDDEEEEFFFFGGGGHHHHIIIIJJJJKKK"
 )
 
 // gossip passes requests on to the carrier, notes their URLs, and answers some
@@ -240,7 +240,7 @@ func (p *province) folder() []byte {
 		if err != nil || !d.Type().IsRegular() {
 			return err
 		}
-		src, err := os.ReadFile(path) //nolint:gosec // the test's own folder
+		src, err := os.ReadFile(path)
 		all = append(all, src...)
 		return err
 	})
@@ -265,11 +265,11 @@ func (p *province) folder() []byte {
 func (p *province) overheard() string {
 	p.t.Helper()
 	path := filepath.Join(p.t.TempDir(), "monitor")
-	file, err := os.Create(path) //nolint:gosec // the test's own folder
+	file, err := os.Create(path)
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	cmd := exec.Command("redis-cli", "-p", p.redisPort, "monitor") //nolint:gosec,noctx // ends with the test
+	cmd := exec.Command("redis-cli", "-p", p.redisPort, "monitor")
 	cmd.Stdout = file
 	if err := cmd.Start(); err != nil {
 		p.t.Fatal(err)
@@ -284,7 +284,7 @@ func (p *province) overheard() string {
 
 func (p *province) read(path string) []byte {
 	p.t.Helper()
-	src, err := os.ReadFile(path) //nolint:gosec // the test's own folder
+	src, err := os.ReadFile(path)
 	if err != nil {
 		p.t.Fatal(err)
 	}

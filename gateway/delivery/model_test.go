@@ -322,7 +322,7 @@ func (a *modelAddresses) Open(_ context.Context, _ channels.Kind, _ area.Code, _
 func (a *modelAddresses) Find(_ context.Context, _ channels.Kind, to channels.Address) (int64, error) {
 	var id int64
 	if _, err := fmt.Sscanf(to.Reveal(), "+84%d", &id); err != nil {
-		return 0, nil //nolint:nilerr // nobody has such an address
+		return 0, nil // nobody has such an address
 	}
 	return id, nil
 }
