@@ -9,8 +9,13 @@ import (
 	"loa/channels"
 )
 
-// breaker holds calls back from a provider that is down. A provider fault
-// opens it at once; so do many answers in a row that prove nothing. While it
+// providerWeight is how many failures in a row a provider fault counts as. One
+// alone may be about one recipient (no route to a number, a subscription made
+// with another key), and must not hold all others back.
+const providerWeight = 4
+
+// breaker holds calls back from a provider that is down. A few provider faults
+// in a row open it; so do many answers in a row that prove nothing. While it
 // is open nothing is called; then one probe is, and its answer decides.
 type breaker struct {
 	cfg      Breaker
@@ -93,10 +98,12 @@ func (b *breaker) result(ok bool, f channels.Fault, probe bool, now time.Time) {
 	case probe:
 		b.trip(now)
 	case b.open.Load():
-	case f == channels.FaultProvider:
-		b.trip(now)
 	default:
-		if int(b.failures.Add(1)) >= b.cfg.Failures {
+		weight := int32(1)
+		if f == channels.FaultProvider {
+			weight = providerWeight
+		}
+		if int(b.failures.Add(weight)) >= b.cfg.Failures {
 			b.trip(now)
 		}
 	}

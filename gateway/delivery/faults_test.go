@@ -311,6 +311,44 @@ func TestProviderDown(t *testing.T) {
 	})
 }
 
+// Whom no provider takes costs the others nothing: the fault is about the few,
+// and their turn comes after everybody else's.
+func TestProviderFaultsOfAFewHoldNobodyBack(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		const few = 20
+		b := &book{kind: channels.SMS, name: "standin", takes: 50 * time.Millisecond}
+		r := newRig(t, nil, smsLane(b))
+		bad := map[channels.Address]bool{}
+		var ids []int64
+		for i := range int64(few) {
+			ids = append(ids, 1+97*i)
+		}
+		addrs, err := r.addrs.Open(t.Context(), channels.SMS, "06655", "vi", ids)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, a := range addrs {
+			bad[a] = true
+		}
+		b.answer = func(_ int, m channels.Message) (channels.Ack, error) {
+			if bad[m.To] {
+				return channels.Ack{}, fault(channels.FaultProvider, "21612")
+			}
+			return channels.Ack{Outcome: channels.Accepted}, nil
+		}
+		r.run()
+		for i := range int64(10) {
+			r.send(batch(channels.SMS, 1+1000*i, 1000))
+		}
+		r.until(30*time.Second, func() bool { return r.store.outcomes()[channels.Accepted] == 10_000-few })
+		if r.metric("sends_total", "standin", "provider") < few {
+			t.Error("the few were not called")
+		}
+		r.want(channels.Pending, few)
+		r.stop()
+	})
+}
+
 func TestManyDoubtsOpenTheBreaker(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		b := &book{kind: channels.SMS, name: "standin", takes: 10 * time.Millisecond, answer: script(repeat(errors.New("502"), 1000)...)}

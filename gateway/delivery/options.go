@@ -62,7 +62,7 @@ type Provider struct {
 
 // Breaker is when a provider counts as down. Zero values mean the defaults.
 type Breaker struct {
-	Failures int           // ambiguous and transient answers in a row; default 20. A provider fault opens it at once
+	Failures int           // ambiguous and transient answers in a row; default 20. A provider fault counts as four
 	Open     time.Duration // before the first probe, doubled after each that fails; default 1 s
 	MaxOpen  time.Duration // default 10 s
 }

@@ -59,7 +59,7 @@ func (w *worker) settleOne(c *call, index int, attempt uint8, now time.Time) {
 			before.stays(&d, time.Time{})
 		}
 	case c.bounced != made:
-		w.unspent(h, &d, channels.FaultThrottled)
+		w.unspent(h, &d)
 	case c.err == nil:
 		d.Outcome, d.ProviderRef = c.ack.Outcome, c.ack.ProviderRef
 	default:
@@ -72,11 +72,11 @@ func (w *worker) settleOne(c *call, index int, attempt uint8, now time.Time) {
 // unspent is a send that certainly was not made or taken and costs no attempt:
 // the recipient is started again in this lease or the next, with no row. One
 // that an earlier call may have reached keeps its row, and so its doubts.
-func (w *worker) unspent(h *hold, d *Delta, f channels.Fault) {
+func (w *worker) unspent(h *hold, d *Delta) {
 	d.Outcome = channels.Pending
 	if x, ok := h.before[d.Index]; ok {
 		x.stays(d, d.At)
-		d.Fault = f
+		d.Fault = channels.FaultThrottled
 	}
 	h.again = append(h.again, pick{index: int32(d.Index), reuse: true}) //nolint:gosec // a batch has at most 1,000 recipients
 }
@@ -86,9 +86,11 @@ func (w *worker) fault(h *hold, d *Delta, e *channels.Error) {
 	before, again := h.before[d.Index]
 	d.Fault, d.Code = e.Fault, e.Code
 	switch e.Fault {
-	case channels.FaultThrottled, channels.FaultProvider:
-		w.unspent(h, d, e.Fault)
+	case channels.FaultThrottled:
+		w.unspent(h, d)
 		return
+	case channels.FaultProvider:
+		d.Outcome, d.Due = channels.Pending, d.At.Add(afterProvider())
 	case channels.FaultTransient:
 		d.Outcome, d.Due = channels.Pending, d.At.Add(w.e.backOff(d.Attempt))
 	case channels.FaultAddress:
@@ -104,6 +106,14 @@ func (w *worker) fault(h *hold, d *Delta, e *channels.Error) {
 	if d.Exception = true; again && e.Fault != channels.FaultAmbiguous {
 		d.Outcome = before.outcome // this call was not taken; the earlier one may have been
 	}
+}
+
+// afterProvider is how long a recipient waits after a provider fault, which
+// spends no attempt. Others go first: the fault may be about this recipient
+// alone, who must not be every probe.
+func afterProvider() time.Duration {
+	const most = 10 * time.Second
+	return most/2 + time.Duration(rand.Int64N(int64(most/2))) //nolint:gosec // jitter
 }
 
 // backOff is exponential with full jitter.
