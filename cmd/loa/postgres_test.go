@@ -49,7 +49,7 @@ func startPostgres() (*postgres, error) {
 		}
 		uid, _ := strconv.Atoi(u.Uid)
 		gid, _ := strconv.Atoi(u.Gid)
-		s.as = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}} //nolint:gosec // ids of a user
+		s.as = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}}
 		if err := os.Chown(dir, uid, gid); err != nil {
 			return nil, err
 		}
@@ -76,7 +76,7 @@ func stopPostgres() {
 func (s *postgres) run(name string, args ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	c := exec.CommandContext(ctx, filepath.Join(s.bin, name), args...) //nolint:gosec // our own arguments
+	c := exec.CommandContext(ctx, filepath.Join(s.bin, name), args...)
 	c.SysProcAttr, c.Dir = s.as, s.dir
 	if name == "pg_ctl" {
 		// The server keeps what it inherits: no pipe must wait for its end.
