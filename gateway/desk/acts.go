@@ -145,10 +145,14 @@ func (d *Desk) tellReached(ctx context.Context, p Person, old *Case, cause dispa
 
 // Update drafts what shall take the place of a live or stopped alert (Cập
 // nhật). It goes to the communes of its own infos once it is submitted and
-// approved; until then the old alert stands.
+// approved; until then the old alert stands. Whoever drafts and approves it
+// needs authority over the whole area of the old alert, which it ends.
 func (d *Desk) Update(ctx context.Context, token channels.Secret, id alert.ID, in DraftInput) (*Case, error) {
 	p, old, err := d.acting(ctx, token, id)
 	if err != nil {
+		return nil, err
+	}
+	if err := d.within(p, old.Submission.Communes); err != nil {
 		return nil, err
 	}
 	if _, err := old.State.Move(alert.ActSupersede); err != nil {

@@ -194,6 +194,35 @@ func TestUpdateAndAllClearNeedTwo(t *testing.T) {
 	}
 }
 
+// An update ends the whole of the old alert: nobody does that whose territory
+// does not hold it, however small the update's own area is.
+func TestAnUpdateNeedsTheTerritoryOfWhatItEnds(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	c := o.approved(t, storm(alert.Moderate, "22101", "22102"))
+	if _, err := o.Update(t.Context(), "xa", c.ID, storm(alert.Moderate, "22101")); !errors.Is(err, ErrTerritory) {
+		t.Errorf("a commune's clerk drafts the end of two communes' alert: %v", err)
+	}
+	clear := storm(alert.Moderate, "22101")
+	clear.Infos[0].ResponseTypes = []alert.ResponseType{"AllClear"}
+	if _, err := o.AllClear(t.Context(), "xa", c.ID, clear); !errors.Is(err, ErrTerritory) {
+		t.Errorf("an all-clear: %v", err)
+	}
+	u, err := o.Update(t.Context(), "dung", c.ID, storm(alert.Moderate, "22101"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if u, err = o.Submit(t.Context(), "dung", u.ID); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := o.Approve(t.Context(), "xa", u.ID, u.Hash, ""); !errors.Is(err, ErrTerritory) || len(o.requests) != 1 || o.state(t, c.ID) != alert.Approved {
+		t.Errorf("a commune's clerk approves it: %v; old %s", err, o.state(t, c.ID))
+	}
+	if _, err := o.Approve(t.Context(), "chi", u.ID, u.Hash, ""); err != nil || o.state(t, c.ID) != alert.Superseded {
+		t.Errorf("the province approves it: %v; old %s", err, o.state(t, c.ID))
+	}
+}
+
 func TestOfTwoUpdatesOneTakesThePlace(t *testing.T) {
 	t.Parallel()
 	o := newOffice(t)

@@ -155,6 +155,11 @@ func (d *Desk) supersede(ctx context.Context, p Person, change *Change, id alert
 	if _, err := old.State.Move(alert.ActSupersede); err != nil {
 		return fmt.Errorf("%w: %w", ErrConflict, err)
 	}
+	for _, who := range []Person{p, change.Case.Author} {
+		if err := d.within(who, old.Submission.Communes); err != nil {
+			return err
+		}
+	}
 	change.Supersede = []alert.ID{id}
 	change.Records = append(change.Records, d.record(d.o.Now(), p.ID, string(alert.ActSupersede), id, map[string]any{"by": string(change.Case.ID)}))
 	return nil
