@@ -107,8 +107,13 @@ func TestBroadcast(t *testing.T) {
 		r.send(x)
 		r.finish(time.Minute)
 		r.want(channels.Failed, 10)
-		if len(h.heard) != 3 {
-			t.Error("an exercise was broadcast to the public")
+		x = batch(channels.App, 6001, 7) // a roster's phones are not alone in their commune
+		x.Status, x.Roster = channels.Exercise, true
+		r.send(x)
+		r.finish(time.Minute)
+		r.want(channels.Failed, 17)
+		if len(h.heard) != 3 || r.metric("refused_total", "app") != 2 {
+			t.Errorf("an exercise was broadcast to the public: %d broadcasts, refused_total %v", len(h.heard), r.metric("refused_total"))
 		}
 		r.stop()
 	})

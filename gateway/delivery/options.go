@@ -83,7 +83,8 @@ type ContentRefusal struct {
 }
 
 // StatusError says that a batch was refused because of its status: unset, or
-// not Actual on a sender that reaches real people without a roster.
+// not Actual on a sender that reaches real people without a roster, or on a
+// broadcaster that reaches them at all.
 type StatusError struct {
 	Batch  BatchID
 	Alert  alert.ID

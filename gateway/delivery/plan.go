@@ -134,13 +134,14 @@ func (w *worker) startBroadcast(ctx context.Context, h *hold, p *provider, room 
 
 // guard says whether the batch may go out on the provider: a message that is
 // not Actual reaches real people only if they are on a roster, and one without
-// a status nobody.
+// a status nobody. A broadcast is heard by everyone who listens, whoever the
+// batch names: it never is for a roster.
 func (h *hold) guard(p *provider) error {
 	switch h.Status {
 	case channels.Actual:
 		return nil
 	case channels.Exercise, channels.Test:
-		if !p.live || h.Roster && len(h.Recipients) <= maxRoster {
+		if !p.live || p.broadcast == nil && h.Roster && len(h.Recipients) <= maxRoster {
 			return nil
 		}
 	}
