@@ -13,18 +13,15 @@ import (
 	"loa/gateway/alert"
 )
 
-// LevelParameter is the CAP parameter that carries the disaster risk level,
-// for a message that has no template slot for it.
-const LevelParameter = "VN-DisasterRiskLevel"
-
 // geocodeName is the CAP valueName of commune codes.
 const geocodeName = "VN-NSO-2025"
 
-// level is the disaster risk level the met service gave, 0 if it gave none.
+// level is the disaster risk level the met service gave, in the template's slot
+// or as a CAP parameter; 0 if it gave none.
 func level(info *alert.Info) int {
 	v := info.Slots["level"]
 	for _, p := range info.Parameters {
-		if v == "" && p.Name == LevelParameter {
+		if v == "" && p.Name == alert.RiskLevelName {
 			v = p.Value
 		}
 	}

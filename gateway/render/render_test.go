@@ -233,7 +233,7 @@ func TestForeignMessage(t *testing.T) {
 	in := &rev.Infos[0]
 	in.Headline = strings.Repeat("Cảnh báo giông ", 20)
 	in.Description, in.Instruction = strings.Repeat("Mưa <to> & gió. ", 400), "Vào nhà.\n\nTránh cây cao.\n"
-	in.Parameters = []alert.NamedValue{{Name: render.LevelParameter, Value: "2"}}
+	in.Parameters = []alert.NamedValue{{Name: alert.RiskLevelName, Value: "2"}}
 	in.Areas[0].Circles = []alert.Circle{{Center: alert.Point{Lat: 20.9, Lon: 107.1}, Radius: 12.5}}
 	push, err := pushOf(r, rev, haTu, "vi")
 	if err != nil {
