@@ -35,22 +35,14 @@ func (l audienceStore) Page(ctx context.Context, q audience.Query, after int64, 
 	}
 	var ids []int64
 	err = l.db.read(ctx, func(t tx) error {
-		ids = nil
 		condition, upto, err := shown(t, q.Upto)
 		if err != nil {
 			return err
 		}
 		args := append([]any{kind, string(q.Commune), q.Language, after, q.Upto, flag(q.Roster)}, upto...)
-		return t.each(`SELECT id FROM endpoint WHERE kind = ? AND commune = ? AND language = ? AND id > ? AND id <= ?
- AND retired = 0 AND roster >= ?`+condition+" ORDER BY id LIMIT ?", append(args, int64(limit)),
-			func(scan func(...any) error) error {
-				var id int64
-				if err := scan(&id); err != nil {
-					return err
-				}
-				ids = append(ids, id)
-				return nil
-			})
+		ids, err = column[int64](t, `SELECT id FROM endpoint WHERE kind = ? AND commune = ? AND language = ? AND id > ? AND id <= ?
+ AND retired = 0 AND roster >= ?`+condition+" ORDER BY id LIMIT ?", append(args, int64(limit))...)
+		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("ledger: page: %w", err)

@@ -15,22 +15,14 @@ import (
 // in the database, an import that is still open has nobody who would end it.
 func (l *Ledger) resume(ctx context.Context, alone bool) error {
 	var shown []int64
-	err := l.db.write(ctx, acts, func(t tx) error {
-		shown = nil
+	err := l.db.write(ctx, acts, func(t tx) (err error) {
 		if alone {
 			if _, err := t.exec("UPDATE import SET state = ? WHERE state IN (?, ?)", importDropped, importOpen, importSorting); err != nil {
 				return err
 			}
 		}
-		return t.each("SELECT DISTINCT k.import FROM import_known k JOIN import i ON i.id = k.import WHERE i.state = ?", []any{importShown},
-			func(scan func(...any) error) error {
-				var id int64
-				if err := scan(&id); err != nil {
-					return err
-				}
-				shown = append(shown, id)
-				return nil
-			})
+		shown, err = column[int64](t, "SELECT DISTINCT k.import FROM import_known k JOIN import i ON i.id = k.import WHERE i.state = ?", importShown)
+		return err
 	})
 	if err != nil {
 		return err
@@ -180,18 +172,9 @@ func unlistRange(t tx, id, first, upto int64) error {
 // closeDead takes batches of dead alerts out of the index of open ones, so
 // that claims need not pass over them for ever. Their marks stay.
 func closeDead(t tx) (int, error) {
-	var ids []int64
-	err := t.each(`SELECT p.batch FROM progress p JOIN alert_case a ON a.id = p.alert
+	ids, err := column[int64](t, `SELECT p.batch FROM progress p JOIN alert_case a ON a.id = p.alert
  WHERE p.due_at IS NOT NULL AND a.state IN (?, ?, ?) ORDER BY p.kind, p.priority, p.batch LIMIT ?`,
-		[]any{string(alert.Stopped), string(alert.Superseded), string(alert.Ended), int64(sweepRows / 2)},
-		func(scan func(...any) error) error {
-			var id int64
-			if err := scan(&id); err != nil {
-				return err
-			}
-			ids = append(ids, id)
-			return nil
-		})
+		string(alert.Stopped), string(alert.Superseded), string(alert.Ended), int64(sweepRows/2))
 	if err != nil {
 		return 0, err
 	}

@@ -68,26 +68,17 @@ const openLive = ` FROM progress p JOIN alert_case a ON a.id = p.alert
 
 // candidates lists what is due, highest priority first. Some more than are
 // asked for, since other nodes ask at the same time.
-func (c *claiming) candidates() (ids []delivery.BatchID, err error) {
+func (c *claiming) candidates() ([]delivery.BatchID, error) {
 	limit := c.r.Max
 	if c.t.dialect().skip != "" {
 		limit = 4*c.r.Max + 16
 	}
-	err = c.t.each("SELECT p.batch"+openLive+" ORDER BY p.priority, p.batch LIMIT ?",
-		[]any{c.kind, c.now, c.clock, c.t.boot(), c.now, c.now, int64(limit)},
-		func(scan func(...any) error) error {
-			var id delivery.BatchID
-			if err := scan(&id); err != nil {
-				return err
-			}
-			ids = append(ids, id)
-			return nil
-		})
-	return ids, err
+	return column[delivery.BatchID](c.t, "SELECT p.batch"+openLive+" ORDER BY p.priority, p.batch LIMIT ?",
+		c.kind, c.now, c.clock, c.t.boot(), c.now, c.now, int64(limit))
 }
 
 // order sorts the batches that were hinted by priority.
-func (c *claiming) order(hinted []delivery.BatchID) (ids []delivery.BatchID, err error) {
+func (c *claiming) order(hinted []delivery.BatchID) ([]delivery.BatchID, error) {
 	if len(hinted) == 1 {
 		return hinted, nil
 	}
@@ -96,16 +87,7 @@ func (c *claiming) order(hinted []delivery.BatchID) (ids []delivery.BatchID, err
 	for i, id := range hinted {
 		numbers[i] = int64(id)
 	}
-	err = c.t.each("SELECT batch FROM progress WHERE batch"+d.inInts+" ORDER BY priority, batch", []any{d.ints(numbers)},
-		func(scan func(...any) error) error {
-			var id delivery.BatchID
-			if err := scan(&id); err != nil {
-				return err
-			}
-			ids = append(ids, id)
-			return nil
-		})
-	return ids, err
+	return column[delivery.BatchID](c.t, "SELECT batch FROM progress WHERE batch"+d.inInts+" ORDER BY priority, batch", d.ints(numbers))
 }
 
 // take leases one batch, or returns nil if it is not due, leased, or dead.

@@ -174,7 +174,7 @@ func (l deskStore) Cases(ctx context.Context, states []alert.State, limit int) (
 		if len(states) > 0 {
 			query, args = query+" WHERE state"+d.inStrs, []any{d.strs(names)}
 		}
-		ids, err := alertIDs(t, query+" ORDER BY created DESC, id LIMIT ?", append(args, int64(limit))...)
+		ids, err := column[alert.ID](t, query+" ORDER BY created DESC, id LIMIT ?", append(args, int64(limit))...)
 		if err != nil {
 			return err
 		}
@@ -199,23 +199,11 @@ func (l deskStore) Expired(ctx context.Context, now time.Time, limit int) (ids [
 		return nil, nil
 	}
 	err = l.db.read(ctx, func(t tx) error {
-		ids, err = alertIDs(t, "SELECT id FROM alert_case WHERE state = ? AND expires <= ? ORDER BY expires, id LIMIT ?", string(alert.Approved), ns(now), int64(limit))
+		ids, err = column[alert.ID](t, "SELECT id FROM alert_case WHERE state = ? AND expires <= ? ORDER BY expires, id LIMIT ?", string(alert.Approved), ns(now), int64(limit))
 		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("ledger: expired: %w", err)
 	}
 	return ids, nil
-}
-
-func alertIDs(t tx, query string, args ...any) (ids []alert.ID, err error) {
-	err = t.each(query, args, func(scan func(...any) error) error {
-		var id alert.ID
-		if err := scan(&id); err != nil {
-			return err
-		}
-		ids = append(ids, id)
-		return nil
-	})
-	return ids, err
 }

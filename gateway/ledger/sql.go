@@ -74,6 +74,19 @@ func one(t tx, query string, args []any, dest ...any) (bool, error) {
 	return found, err
 }
 
+// column scans answers of one column.
+func column[T any](t tx, query string, args ...any) (all []T, err error) {
+	err = t.each(query, args, func(scan func(...any) error) error {
+		var v T
+		if err := scan(&v); err != nil {
+			return err
+		}
+		all = append(all, v)
+		return nil
+	})
+	return all, err
+}
+
 // take moves a sequence on by n and returns the number before the first taken.
 // It holds the row until the transaction ends, so numbers become visible in
 // their order.
