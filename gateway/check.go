@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"loa/channels"
 	"loa/gateway/ledger"
 	"loa/gateway/queue"
@@ -21,7 +23,7 @@ const checkBound = 10 * time.Second
 // drivers that can prove their credentials, Redis and PostgreSQL. Nothing is
 // ever sent.
 func Check(ctx context.Context, opt Options, online bool) []error {
-	g := &Gateway{cfg: opt.Config, opt: opt, log: slog.New(slog.DiscardHandler), now: time.Now}
+	g := &Gateway{cfg: opt.Config, opt: opt, log: slog.New(slog.DiscardHandler), now: time.Now, Metrics: prometheus.NewRegistry()}
 	g.live.g = g
 	var faults []error
 	fault := func(key string, err error) {

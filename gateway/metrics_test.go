@@ -21,6 +21,7 @@ type mute struct{}
 func (mute) Kind() channels.Kind { return channels.SMS }
 func (mute) Provider() string    { return "mute" }
 func (mute) Live() bool          { return false }
+func (mute) Connections() int    { return 7 }
 
 func (mute) Send(context.Context, channels.Message) (channels.Ack, error) {
 	return channels.Ack{}, nil
@@ -63,7 +64,7 @@ func TestMetricNames(t *testing.T) {
 		}
 		rooms[name[1]]++
 	}
-	for _, room := range []string{"delivery", "dispatch"} {
+	for _, room := range []string{"delivery", "dispatch", "channel"} {
 		if rooms[room] == 0 {
 			t.Errorf("no metric of %s: %v", room, rooms)
 		}
