@@ -3,6 +3,8 @@ package main_test
 import (
 	"context"
 	"fmt"
+	"io"
+	"net"
 	"net/url"
 	"os"
 	"os/exec"
@@ -247,4 +249,78 @@ func TestKilledMidAlertOnPostgres(t *testing.T) {
 func TestToldToStopOnPostgres(t *testing.T) {
 	t.Parallel()
 	newProvince(t, 3000, onPostgres, slowly).toldToStop()
+}
+
+// twoDoors lets a province have a second node: what is asked of its public
+// address goes to the first node, and to the second while that one is dead.
+func twoDoors(second *string) func(*province) {
+	return func(p *province) {
+		p.t.Helper()
+		*second = "127.0.0.1:" + freePort(p.t)
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		p.t.Cleanup(func() { _ = l.Close() })
+		p.public = "http://" + l.Addr().String()
+		go func() {
+			for {
+				in, err := l.Accept()
+				if err != nil {
+					return
+				}
+				go pass(in, p.listen, *second)
+			}
+		}()
+	}
+}
+
+// pass joins a connection to the first address that answers.
+func pass(in net.Conn, addrs ...string) {
+	defer func() { _ = in.Close() }()
+	for _, addr := range addrs {
+		out, err := net.Dial("tcp", addr)
+		if err != nil {
+			continue
+		}
+		go func() { _, _ = io.Copy(out, in); _ = out.Close() }()
+		_, _ = io.Copy(in, out)
+		return
+	}
+}
+
+// TestNodeKilledMidAlert lets two nodes share an alert on one PostgreSQL and
+// one Redis, and kills one of them in the middle: the other takes its batches
+// over when the database's clock says that their leases are over.
+func TestNodeKilledMidAlert(t *testing.T) {
+	t.Parallel()
+	var door string
+	p := newProvince(t, 2400, onPostgres, twoDoors(&door), slowly)
+	first := p.serve()
+	second := *p
+	second.dir, second.public, second.listen = t.TempDir(), "http://"+door, door
+	src := strings.NewReplacer("data: "+filepath.Join(p.dir, "data"), "data: "+filepath.Join(second.dir, "data"), "listen: "+p.listen, "listen: "+door).Replace(string(p.read(p.configFile())))
+	if err := os.WriteFile(second.configFile(), []byte(src), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	second.serve()
+
+	id := p.alert()
+	p.waitTaken(p.n / 3)
+	for name, node := range map[string]*province{"first": p, "second": &second} {
+		if node.metric("loa_delivery_sends_total", `kind="sms"`) == 0 {
+			t.Errorf("the %s node has sent nothing", name)
+		}
+	}
+	if err := first.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = first.Wait()
+	n := p.afterKill(id) // the dead node's marks, and the open calls of the other
+	if n.pending == 0 {
+		t.Fatal("the kill came too late: nothing was left to send")
+	}
+	t.Logf("killed with %d pending and %d sending on both nodes", n.pending, n.sending)
+	p.finish(id)
+	p.compare(id, n.sending)
 }

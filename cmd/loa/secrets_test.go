@@ -26,6 +26,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
+
 	"loa/channels"
 	push "loa/channels/webpush/standin"
 )
@@ -333,6 +335,9 @@ func (p *province) searched(g *gossip) {
 	status, metrics := p.page("/metrics")
 	if status != http.StatusOK {
 		t.Fatalf("/metrics: %d", status)
+	}
+	if problems, err := promlint.New(strings.NewReader(metrics)).Lint(); err != nil || len(problems) > 0 {
+		t.Errorf("the metrics after a whole story: %v %v", problems, err)
 	}
 	ready := p.ready()
 	if err := serve.Process.Signal(syscall.SIGTERM); err != nil {
