@@ -77,14 +77,20 @@ func languages(rev *alert.Revision) []string {
 	return all
 }
 
+// message is what one commune reads in one language. A text that has ended is
+// not in force, whatever the alert's other texts say.
 func (l *liveList) message(rev *alert.Revision, commune area.Code, language string) (channels.Message, error) {
+	info, ok := rev.InfoFor(commune, language)
+	if !ok || !info.Expires.After(l.g.now()) {
+		return channels.Message{}, render.ErrNoInfo
+	}
 	out, err := l.renderer.Render(rev, l.g.place(commune), channels.App, language)
 	if err != nil {
 		return channels.Message{}, fmt.Errorf("live list: alert %s: %w", rev.Alert, err)
 	}
 	return channels.Message{
-		Alert: string(rev.Alert), Revision: rev.Number, Code: rev.Code, Status: channels.Actual, Urgent: rev.Severity().Grave(),
-		Language: language, Expires: rev.Expires(), Body: out.Body,
+		Alert: string(rev.Alert), Revision: rev.Number, Code: rev.Code, Status: channels.Actual, Urgent: info.Severity.Grave(),
+		Language: language, Expires: info.Expires, Body: out.Body,
 	}, nil
 }
 
