@@ -33,7 +33,8 @@ const correctionLife = 12 * time.Hour
 
 // Stop stops sending an alert. Any one person with authority over its area may.
 // The stop is durable before a notice, if there is one, is made; stopping what
-// is stopped already is no error.
+// is stopped already is no error. A stop has one notice: the same given again,
+// by whomever, is that one, and another is ErrConflict.
 func (d *Desk) Stop(ctx context.Context, token channels.Secret, id alert.ID, in StopInput) (*Case, error) {
 	p, c, err := d.acting(ctx, token, id)
 	if err != nil {
@@ -108,7 +109,7 @@ func (d *Desk) tellReached(ctx context.Context, p Person, old *Case, cause dispa
 	if err != nil {
 		return nil, err
 	}
-	before, err := d.existing(ctx, c.ID, in.Key)
+	before, err := d.existing(ctx, c.ID)
 	if err != nil {
 		return nil, err
 	}

@@ -72,6 +72,31 @@ func TestStopWithANotice(t *testing.T) {
 	}
 }
 
+// Two people who stop the same alert at once tell the public once.
+func TestAStopHasOneNotice(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	c := o.approved(t, storm(alert.Extreme, "22101"))
+	in := StopInput{Reason: "Chờ xác minh", Notice: correction().Infos, Key: "s1"}
+	if _, err := o.Stop(t.Context(), "chi", c.ID, in); err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range []string{"s2", ""} {
+		in.Key = key
+		if s, err := o.Stop(t.Context(), "binh", c.ID, in); err != nil || s.State != alert.Stopped {
+			t.Errorf("key %q: the same notice from another person: %v", key, err)
+		}
+	}
+	in.Notice = correction().Infos
+	in.Notice[0].Headline = "Tin khác"
+	if s, err := o.Stop(t.Context(), "binh", c.ID, in); !errors.Is(err, ErrConflict) || s == nil || s.State != alert.Stopped {
+		t.Errorf("another notice: %v", err)
+	}
+	if len(o.requests) != 2 {
+		t.Errorf("%d requests: people are told twice", len(o.requests))
+	}
+}
+
 func TestCorrect(t *testing.T) {
 	t.Parallel()
 	o := newOffice(t)

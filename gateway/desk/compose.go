@@ -47,7 +47,7 @@ func (d *Desk) create(ctx context.Context, p Person, act string, in DraftInput, 
 	if err != nil {
 		return nil, err
 	}
-	before, err := d.existing(ctx, c.ID, in.Key)
+	before, err := d.existing(ctx, c.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -85,7 +85,11 @@ func (d *Desk) compose(p Person, act string, in DraftInput, cause dispatch.Cause
 	if replaces != nil {
 		act += "/" + string(replaces.ID)
 	}
-	id, err := d.newID(p, act, in.Key)
+	by, key := p.ID, in.Key
+	if cause == dispatch.Stopped {
+		by, key = "", "notice" // a stop has one notice, whoever gives it
+	}
+	id, err := d.newID(by, act, key)
 	if err != nil {
 		return nil, err
 	}

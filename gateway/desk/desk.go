@@ -147,16 +147,19 @@ func applyKey(act alert.Act, id alert.ID, p Person, key string) string {
 	return string(act) + "/" + string(id) + "/" + p.ID + "/" + key
 }
 
+// keyed begins the names that are made of an idempotency key.
+const keyed = "keyed-"
+
 // newID makes the alert's name: with an idempotency key the same one each time
 // for the same person, act and key, so that a repeated call finds what the
 // first has made.
-func (d *Desk) newID(p Person, act, key string) (alert.ID, error) {
+func (d *Desk) newID(by, act, key string) (alert.ID, error) {
 	now := d.o.Now()
 	if key == "" {
 		return alert.NewID(now, d.o.Rand)
 	}
 	h := sha256.New()
-	for _, s := range []string{p.ID, act, key} {
+	for _, s := range []string{by, act, key} {
 		var n [8]byte
 		binary.BigEndian.PutUint64(n[:], uint64(len(s)))
 		h.Write(n[:])
@@ -164,7 +167,7 @@ func (d *Desk) newID(p Person, act, key string) (alert.ID, error) {
 	}
 	id, err := alert.NewID(now, sum{h.Sum(nil)})
 	_, rest, _ := strings.Cut(string(id), "-")
-	return alert.ID("keyed-" + rest), err
+	return alert.ID(keyed + rest), err
 }
 
 // sum reads as the bytes of a hash.
@@ -173,8 +176,8 @@ type sum struct{ b []byte }
 func (s sum) Read(p []byte) (int, error) { return copy(p, s.b), nil }
 
 // existing loads what an earlier call with the same key has made, or nil.
-func (d *Desk) existing(ctx context.Context, id alert.ID, key string) (*Case, error) {
-	if key == "" {
+func (d *Desk) existing(ctx context.Context, id alert.ID) (*Case, error) {
+	if !strings.HasPrefix(string(id), keyed) {
 		return nil, nil //nolint:nilnil // nothing was made, and that is no error
 	}
 	c, err := d.o.Store.Case(ctx, id)
