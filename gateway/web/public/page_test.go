@@ -126,9 +126,15 @@ func TestStates(t *testing.T) {
 		}, "Hết hiệu lực từ 11:59, 7/9/2024. Không có nghĩa là hết nguy hiểm."},
 		"all clear": {func(c *desk.Case) { c.Submission.Revision.Infos[0].ResponseTypes = []alert.ResponseType{"AllClear"} }, `<span class="tag">Hết nguy hiểm</span>`},
 		"update":    {func(c *desk.Case) { c.Submission.Revision.MsgType = alert.MsgUpdate }, "Cập nhật tin trước"},
-		"cancel":    {func(c *desk.Case) { c.Submission.Revision.MsgType = alert.MsgCancel }, "Thay cho tin trước"},
-		"exercise":  {func(c *desk.Case) { c.Submission.Revision.Status = alert.Exercise }, "DIỄN TẬP, không phải cảnh báo thật"},
-		"test":      {func(c *desk.Case) { c.Submission.Revision.Status = alert.Test }, "THỬ NGHIỆM, không phải cảnh báo thật"},
+		"correction": {func(c *desk.Case) {
+			c.Submission.Revision.MsgType, c.Submission.Cause = alert.MsgUpdate, "correction"
+		}, "Đính chính tin trước"},
+		"notice of a stop": {func(c *desk.Case) {
+			c.Submission.Revision.MsgType, c.Submission.Cause = alert.MsgUpdate, "stopped"
+		}, "Báo đã dừng phát tin trước"},
+		"cancel":   {func(c *desk.Case) { c.Submission.Revision.MsgType = alert.MsgCancel }, "Thay cho tin trước"},
+		"exercise": {func(c *desk.Case) { c.Submission.Revision.Status = alert.Exercise }, "DIỄN TẬP, không phải cảnh báo thật"},
+		"test":     {func(c *desk.Case) { c.Submission.Revision.Status = alert.Test }, "THỬ NGHIỆM, không phải cảnh báo thật"},
 		"without risk": {func(c *desk.Case) {
 			c.Submission.Revision.Infos[0].Parameters, c.Submission.Revision.Infos[1].Parameters = nil, nil
 		}, "Không kèm cấp độ rủi ro thiên tai"},

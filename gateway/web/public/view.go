@@ -258,6 +258,12 @@ func kind(c *desk.Case, in *alert.Info) string {
 	if slices.Contains(in.ResponseTypes, "AllClear") {
 		return "kind.clear"
 	}
+	switch c.Submission.Cause {
+	case "correction":
+		return "kind.correction"
+	case "stopped":
+		return "kind.stopped"
+	}
 	switch c.Submission.Revision.MsgType {
 	case alert.MsgUpdate:
 		return "kind.update"
