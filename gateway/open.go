@@ -193,7 +193,7 @@ func (g *Gateway) openDelivery(context.Context) error {
 	}
 	g.Audience = &audience.Book{Store: g.ledger.Audience(), Vault: vault, Log: g.log}
 	opt := delivery.Options{
-		Store: g.ledger.Delivery(), Addresses: g.Audience, RefKey: k.ref, Node: nodeName(), OnContent: g.contentRefused,
+		Store: g.ledger.Delivery(), Addresses: g.Audience, RefKey: k.ref, Node: nodeName(), Nodes: g.cfg.Delivery.Nodes, OnContent: g.contentRefused,
 		Now: g.now, Log: g.log, Registerer: g.Metrics, ResendAfter: g.cfg.Delivery.ResendAfter, RetryAfter: g.cfg.Delivery.RetryAfter,
 	}
 	if g.queue != nil {

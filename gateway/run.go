@@ -32,6 +32,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 		return errors.Join(err, listener.Close())
 	}
 	public := newServer(g.publicHandler())
+	public.ReadTimeout = time.Minute // no long bodies come from the network; sockets are exempt once upgraded
 	local := newServer(g.localHandler())
 
 	group, work := errgroup.WithContext(ctx)

@@ -82,7 +82,7 @@ func Driver() channels.Driver {
 // Config is the driver's section of the configuration.
 type Config struct {
 	Origins        []string `yaml:"origins"`         // browser origins admitted beside the gateway's own, exact
-	PerAddress     int      `yaml:"per_address"`     // connections from one IP address, or one IPv6 /64; 50 when zero
+	PerAddress     int      `yaml:"per_address"`     // connections from one IP address, or one IPv6 /64; 1,000 when zero: mobile networks put many phones behind one
 	TrustedProxies []string `yaml:"trusted_proxies"` // prefixes of reverse proxies whose X-Forwarded-For is believed
 
 	Queue        int           `yaml:"queue"`         // messages waiting for one connection; 64 when zero
@@ -101,7 +101,7 @@ const (
 
 func (c *Config) complete() error {
 	if c.PerAddress == 0 {
-		c.PerAddress = 50
+		c.PerAddress = 1000
 	}
 	if c.Queue == 0 {
 		c.Queue = 64

@@ -22,18 +22,18 @@ const unreached = 10 * time.Minute
 // or in a callback count as transient: that message did not arrive.
 var policies = map[int]policy{
 	// The carrier, the account or our configuration.
-	20003: {Fault: channels.FaultProvider}, // credentials refused
-	20404: {Fault: channels.FaultProvider}, // no such account or path
-	21212: {Fault: channels.FaultProvider}, // sender not valid
-	21408: {Fault: channels.FaultProvider}, // country not allowed for this account
-	21603: {Fault: channels.FaultProvider}, // sender missing
-	21606: {Fault: channels.FaultProvider}, // sender cannot send this
-	21609: {Fault: channels.FaultProvider}, // callback URL not valid
-	21612: {Fault: channels.FaultProvider}, // no route from this sender to there
-	21659: {Fault: channels.FaultProvider}, // sender is not ours
-	21701: {Fault: channels.FaultProvider}, // no such messaging service
-	21703: {Fault: channels.FaultProvider}, // messaging service has no sender
-	30002: {Fault: channels.FaultProvider}, // account suspended
+	20003: {Fault: channels.FaultProvider},  // credentials refused
+	20404: {Fault: channels.FaultProvider},  // no such account or path
+	21212: {Fault: channels.FaultProvider},  // sender not valid
+	21408: {Fault: channels.FaultProvider},  // country not allowed for this account
+	21603: {Fault: channels.FaultProvider},  // sender missing
+	21606: {Fault: channels.FaultProvider},  // sender cannot send this
+	21609: {Fault: channels.FaultProvider},  // callback URL not valid
+	21612: {Fault: channels.FaultTransient}, // no route from this sender to this number now; the account is well
+	21659: {Fault: channels.FaultProvider},  // sender is not ours
+	21701: {Fault: channels.FaultProvider},  // no such messaging service
+	21703: {Fault: channels.FaultProvider},  // messaging service has no sender
+	30002: {Fault: channels.FaultProvider},  // account suspended
 
 	// Too fast: nothing was taken, or it was dropped from a full queue.
 	14107: {Fault: channels.FaultThrottled},

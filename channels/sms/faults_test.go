@@ -15,11 +15,11 @@ import (
 // The policy as it was decided, written down a second time, so that neither
 // list can change alone.
 var decided = map[channels.Fault][]int{
-	channels.FaultProvider:  {20003, 20404, 21212, 21408, 21603, 21606, 21609, 21612, 21659, 21701, 21703, 30002},
+	channels.FaultProvider:  {20003, 20404, 21212, 21408, 21603, 21606, 21609, 21659, 21701, 21703, 30002},
 	channels.FaultThrottled: {14107, 20429, 21611, 30001},
 	channels.FaultAddress:   {21211, 21604, 21610, 21614, 30006},
 	channels.FaultContent:   {21602, 21617, 30007},
-	channels.FaultTransient: {30003, 30005, 30008, 30036},
+	channels.FaultTransient: {21612, 30003, 30005, 30008, 30036},
 	channels.FaultAmbiguous: {20500, 20503},
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"time"
 	"unicode/utf8"
 
@@ -21,12 +22,14 @@ type Book struct {
 	// drills and demos; empty in a live deployment.
 	Origin string
 	Log    *slog.Logger // nil: the default logger
+
+	opened atomic.Bool // the secret has opened a record: it is the right one
 }
 
 // Open opens the addresses of a cell's endpoints, parallel to ids. An empty
 // address means that the endpoint is gone. A record that cannot be opened is
-// logged by id and counts as gone; if none can be, the secret is wrong, which
-// is an error, so that nobody is given up for it.
+// logged by id and counts as gone; while none has ever been opened the secret may
+// be wrong, which is an error, so that nobody is given up for it.
 func (b *Book) Open(ctx context.Context, kind channels.Kind, commune area.Code, language string, ids []int64) ([]channels.Address, error) {
 	ciphers, err := b.Store.Ciphers(ctx, kind, commune, language, ids)
 	if err != nil {
@@ -51,7 +54,10 @@ func (b *Book) Open(ctx context.Context, kind channels.Kind, commune area.Code, 
 		out[i] = a
 		opened++
 	}
-	if failed != nil && opened == 0 {
+	if opened > 0 {
+		b.opened.Store(true)
+	}
+	if failed != nil && opened == 0 && (errors.Is(failed, ErrUnknown) || !b.opened.Load()) {
 		return nil, failed
 	}
 	return out, nil

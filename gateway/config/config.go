@@ -100,6 +100,7 @@ type Log struct {
 // Delivery holds the policies of the send engine.
 type Delivery struct {
 	ResendAfter time.Duration `yaml:"resend_after"` // wait after an ambiguous answer; 0: one minute
+	Nodes       int           `yaml:"nodes"`        // gateways that share the ledger: without Redis each takes its part of per_second; 0: 1
 	RetryAfter  time.Duration `yaml:"retry_after"`  // wait after a report that a phone could not be reached; 0: ten minutes
 }
 

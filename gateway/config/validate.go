@@ -68,6 +68,9 @@ func (v *validation) check(c *Config) {
 	if c.Delivery.ResendAfter < 0 {
 		v.fault("delivery.resend_after", "must not be negative")
 	}
+	if c.Delivery.Nodes < 0 {
+		v.fault("delivery.nodes", "must not be negative")
+	}
 	if c.Delivery.RetryAfter < 0 {
 		v.fault("delivery.retry_after", "must not be negative")
 	}

@@ -1,6 +1,7 @@
 package desk
 
 import (
+	"context"
 	"errors"
 	"sync"
 	"testing"
@@ -233,7 +234,14 @@ func TestAnUpdateNeedsTheTerritoryOfWhatItEnds(t *testing.T) {
 	if _, err := o.AllClear(t.Context(), "xa", c.ID, clear); !errors.Is(err, ErrTerritory) {
 		t.Errorf("an all-clear: %v", err)
 	}
-	u, err := o.Update(t.Context(), "dung", c.ID, storm(alert.Moderate, "22101"))
+	small, err := o.Update(t.Context(), "dung", c.ID, storm(alert.Moderate, "22101"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := o.Submit(t.Context(), "dung", small.ID); !isInput(err, "infos.areas") {
+		t.Errorf("an update leaves people of a commune without their warning: %v", err)
+	}
+	u, err := o.Update(t.Context(), "dung", c.ID, storm(alert.Moderate, "22101", "22102"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -340,5 +348,35 @@ func TestParallelApprovalsHaveOneEffect(t *testing.T) {
 	wg.Wait()
 	if err := errors.Join(faults...); err != nil || len(o.requests) != 1 || len(o.acts()) != 3 {
 		t.Errorf("%v; %d requests, %d records", err, len(o.requests), len(o.acts()))
+	}
+}
+
+func isInput(err error, field string) bool {
+	e, ok := errors.AsType[*InputError](err)
+	return ok && e.Field == field
+}
+
+// A text may have been good when it was submitted and not when it is approved:
+// its deadline has passed. Then nothing is approved.
+func TestApproveChecksTheTextAgain(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	late := errors.New("deadline is past")
+	var past error
+	o.o.Check = func(context.Context, *Submission) error { return past }
+	c, err := o.Draft(t.Context(), "binh", storm(alert.Extreme, "22101"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c, err = o.Submit(t.Context(), "binh", c.ID); err != nil {
+		t.Fatal(err)
+	}
+	past = late
+	if _, err := o.Approve(t.Context(), "chi", c.ID, c.Hash, ""); !errors.Is(err, late) || len(o.requests) != 0 || o.state(t, c.ID) != alert.Submitted {
+		t.Errorf("approved a text that cannot be sent: %v, %d requests, %s", err, len(o.requests), o.state(t, c.ID))
+	}
+	past = nil
+	if _, err := o.Approve(t.Context(), "chi", c.ID, c.Hash, ""); err != nil || len(o.requests) != 1 {
+		t.Errorf("the same text, in time: %v", err)
 	}
 }

@@ -207,6 +207,9 @@ func (d *Desk) freeze(ctx context.Context, p Person, c *Case) (time.Time, error)
 		return now, err
 	}
 	s.Communes = communes
+	if err := d.covers(ctx, s); err != nil {
+		return now, err
+	}
 	if err := d.count(ctx, s); err != nil {
 		return now, err
 	}
@@ -218,6 +221,29 @@ func (d *Desk) freeze(ctx context.Context, p Person, c *Case) (time.Time, error)
 	c.Hash = s.Hash()
 	c.sign(p, alert.ActSubmit, now)
 	return now, nil
+}
+
+// covers refuses an update or an all-clear that leaves out a commune of the
+// alert it replaces: people there would silently lose a warning that was not
+// withdrawn for them.
+func (d *Desk) covers(ctx context.Context, s *Submission) error {
+	if s.Replaces == nil || s.toReached() {
+		return nil
+	}
+	old, err := d.o.Store.Case(ctx, s.Replaces.Alert)
+	if err != nil {
+		return fmt.Errorf("desk: what the alert replaces: %w", err)
+	}
+	var missing []area.Code
+	for _, c := range old.Submission.Communes {
+		if _, found := slices.BinarySearch(s.Communes, c); !found {
+			missing = append(missing, c)
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	return &InputError{"infos.areas", fmt.Sprintf("must hold every commune of the alert it replaces; %d are missing, the first is %s", len(missing), missing[0])}
 }
 
 // count fills in the head-count of the chosen channels. What goes to those who

@@ -120,6 +120,12 @@ func (d *Desk) send(ctx context.Context, p Person, c *Case, key string) (*Case, 
 	if !now.Before(s.Revision.Expires()) {
 		return nil, &InputError{"expires", "the alert has expired; return it to its author"}
 	}
+	if d.o.Check != nil {
+		// A deadline in the text may have passed since it was submitted.
+		if err := d.o.Check(ctx, s); err != nil {
+			return nil, fmt.Errorf("desk: the text cannot be sent any more, return it to its author: %w", err)
+		}
+	}
 	next := *c
 	next.State, next.ApprovedAt = alert.Approved, now
 	next.sign(p, alert.ActApprove, now)

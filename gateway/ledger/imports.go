@@ -156,7 +156,8 @@ func (l audienceStore) Flip(ctx context.Context, id audience.ImportID, _ time.Ti
 	if err != nil {
 		return 0, 0, fmt.Errorf("ledger: flip: %w", err)
 	}
-	if err := l.moveKnown(ctx, int64(id)); err != nil {
+	// The import is visible: that its caller goes away does not undo that.
+	if err := l.moveKnown(context.WithoutCancel(ctx), int64(id)); err != nil {
 		return added, known, fmt.Errorf("ledger: flip: the import is visible, but not all known endpoints have moved yet: %w", err)
 	}
 	return added, known, nil
