@@ -153,10 +153,10 @@ func (d *Desk) Update(ctx context.Context, token channels.Secret, id alert.ID, i
 	if err != nil {
 		return nil, err
 	}
-	if err := d.within(p, old.Submission.Communes); err != nil {
+	if _, err := old.State.Move(alert.ActSupersede); err != nil {
 		return nil, err
 	}
-	if _, err := old.State.Move(alert.ActSupersede); err != nil {
+	if err := d.within(p, old.Submission.Communes); err != nil {
 		return nil, err
 	}
 	return d.create(ctx, p, "update", in, dispatch.Updated, old)
