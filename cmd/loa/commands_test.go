@@ -267,8 +267,8 @@ func TestCheck(t *testing.T) {
 	write(t, filepath.Join(dir, "registered.json"), "[]")
 	text := read(t, "configs/loa.yaml")
 	for says, change := range map[string][2]string{
-		":104:5: unknown field":              {"workers: 4", "worker: 4"},
-		":108:18: channels[0]":               {"account_sid: AC", "account_sid: XX"},
+		":105:5: unknown field":              {"workers: 4", "worker: 4"},
+		":109:18: channels[0]":               {"account_sid: AC", "account_sid: XX"},
 		":30:9: listen: host:port":           {"listen: 127.0.0.1:8080", "listen: x"},
 		"sms.registered_in: open":            {"registered_in: reg", "registered_in: nowhere/reg"},
 		"which a drill deployment must not":  {"    origin: http://127.0.0.1:8092              # live: leave it out\n", ""},
