@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -267,18 +268,20 @@ func TestCheck(t *testing.T) {
 	write(t, filepath.Join(dir, "registered.json"), "[]")
 	text := read(t, "configs/loa.yaml")
 	for says, change := range map[string][2]string{
-		":105:5: unknown field":              {"workers: 4", "worker: 4"},
-		":109:18: channels[0]":               {"account_sid: AC", "account_sid: XX"},
-		":30:9: listen: host:port":           {"listen: 127.0.0.1:8080", "listen: x"},
+		":LINE:5: unknown field":             {"workers: 4", "worker: 4"},
+		":LINE:18: channels[0]":              {"account_sid: AC", "account_sid: XX"},
+		":LINE:9: listen: host:port":         {"listen: 127.0.0.1:8080", "listen: x"},
 		"sms.registered_in: open":            {"registered_in: reg", "registered_in: nowhere/reg"},
 		"which a drill deployment must not":  {"    origin: http://127.0.0.1:8092              # live: leave it out\n", ""},
 		"not admitted in a live deployment":  {"deployment: drill", "deployment: live"},
 		"keys.master: 32 random bytes":       {"deployment: drill", "deployment: live"},
 		"deployment: one of live, drill, de": {"deployment: drill", "deployment: production"},
 	} {
-		if !strings.Contains(text, change[0]) {
+		before, _, found := strings.Cut(text, change[0])
+		if !found {
 			t.Errorf("configs/loa.yaml has no %q", change[0])
 		}
+		says = strings.Replace(says, "LINE", strconv.Itoa(1+strings.Count(before, "\n")), 1)
 		file := write(t, filepath.Join(dir, "loa.yaml"), strings.Replace(text, change[0], change[1], 1))
 		fails(t, says, "check", "--config", file)
 	}
