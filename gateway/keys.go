@@ -20,6 +20,7 @@ import (
 type keys struct {
 	vault []byte // seals addresses
 	ref   []byte // authenticates delivery references
+	id    []byte // tells keys apart and nothing about them
 }
 
 func deriveKeys(master channels.Secret) (keys, error) {
@@ -31,12 +32,32 @@ func deriveKeys(master channels.Secret) (keys, error) {
 		return keys{}, errors.New("keys.master: not base64")
 	}
 	var k keys
-	for purpose, into := range map[string]*[]byte{"loa vault 1": &k.vault, "loa delivery reference 1": &k.ref} {
+	for purpose, into := range map[string]*[]byte{"loa vault 1": &k.vault, "loa delivery reference 1": &k.ref, "loa key id 1": &k.id} {
 		if *into, err = hkdf.Key(sha256.New, raw, nil, purpose, 32); err != nil {
 			return keys{}, fmt.Errorf("keys.master: %w", err)
 		}
 	}
 	return k, nil
+}
+
+// ErrOtherKey says that a data folder was sealed with another master key.
+var ErrOtherKey = errors.New("keys.master is not the key that this data folder was sealed with: bring the right one back, or nobody in it can be addressed")
+
+// belongTo refuses a key that is not the folder's. The first start leaves the
+// key's id there.
+func (k keys) belongTo(data string) error {
+	path := filepath.Join(data, "master.id")
+	id := base64.StdEncoding.EncodeToString(k.id[:9])
+	src, err := os.ReadFile(path) //nolint:gosec // the data folder is the operator's
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return os.WriteFile(path, []byte(id+"\n"), 0o600)
+	case err != nil:
+		return fmt.Errorf("master key: %w", err)
+	case strings.TrimSpace(string(src)) != id:
+		return ErrOtherKey
+	}
+	return nil
 }
 
 // masterIn reads the key of a data folder, or makes it at the first start. It

@@ -187,6 +187,9 @@ func (g *Gateway) openDelivery(context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := k.belongTo(g.cfg.Data); err != nil {
+		return err
+	}
 	vault, err := audience.NewVault(k.vault)
 	if err != nil {
 		return err

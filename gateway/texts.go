@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"loa/channels"
 	"loa/gateway/alert"
@@ -61,6 +62,9 @@ func (g *Gateway) checkTexts(ctx context.Context, s *desk.Submission) error {
 	for i := range s.Revision.Infos {
 		languages[s.Revision.Infos[i].Lang()] = true
 	}
+	if err := g.checkNamed(ctx, s); err != nil {
+		return err
+	}
 	if !languages["vi"] {
 		return errors.New("infos: a Vietnamese text is required")
 	}
@@ -78,6 +82,33 @@ func (g *Gateway) checkTexts(ctx context.Context, s *desk.Submission) error {
 					return fmt.Errorf("%s, %s, %s: %w", k, code, lang, err)
 				}
 			}
+		}
+	}
+	return nil
+}
+
+// checkNamed refuses a text that names another message than the one it
+// corrects, updates or ends: people would look for a warning they never got.
+func (g *Gateway) checkNamed(ctx context.Context, s *desk.Submission) error {
+	if s.Replaces == nil {
+		return nil
+	}
+	old, err := g.ledger.Desk().Case(ctx, s.Replaces.Alert)
+	if err != nil {
+		return fmt.Errorf("what the text replaces: %w", err)
+	}
+	r := old.Submission.Revision
+	for i := range s.Revision.Infos {
+		slots := s.Revision.Infos[i].Slots
+		if code, given := slots["old_code"]; given && code != r.Code {
+			return &desk.InputError{Field: fmt.Sprintf("infos[%d].slots.old_code", i), Rule: "must be " + r.Code + ", the code of the message it is about"}
+		}
+		at, given := slots["old_at"]
+		if !given {
+			continue
+		}
+		if t, err := time.Parse(time.RFC3339, at); err != nil || !t.Truncate(time.Minute).Equal(r.Sent.Truncate(time.Minute)) {
+			return &desk.InputError{Field: fmt.Sprintf("infos[%d].slots.old_at", i), Rule: "must be " + r.Sent.Format(time.RFC3339) + ", when the message it is about was issued"}
 		}
 	}
 	return nil

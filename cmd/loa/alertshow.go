@@ -61,6 +61,7 @@ func showAlert(out io.Writer, a *api.Alert) error {
 	if err := w.Flush(); err != nil {
 		return err
 	}
+	showTargets(out, a.Targets)
 	showTexts(out, a)
 	return showCells(out, a.Coverage)
 }
@@ -215,4 +216,16 @@ func progress(c *api.Coverage) string {
 		return "nobody is counted yet"
 	}
 	return strings.Join(parts, " | ")
+}
+
+// showTargets lists every commune that is signed: the approver's check that
+// the right places are warned, and no others.
+func showTargets(out io.Writer, targets []api.Target) {
+	if len(targets) == 0 {
+		return
+	}
+	_, _ = fmt.Fprintln(out, "\nfor these communes")
+	for _, t := range targets {
+		_, _ = fmt.Fprintf(out, "  %s  %s\n", t.Code, t.Name)
+	}
 }

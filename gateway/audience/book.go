@@ -159,8 +159,8 @@ func check(e Endpoint, now time.Time) error {
 		return &FieldError{"kind", "one of sms, webpush, app"}
 	case e.Commune == "":
 		return &FieldError{"commune", "missing"}
-	case !isLanguage(e.Language):
-		return &FieldError{"language", "two or three small letters, such as vi or en"}
+	case e.Language != "vi" && e.Language != "en":
+		return &FieldError{"language", "vi or en"}
 	case e.Basis != Consent && e.Basis != Duty && e.Basis != EmergencyOrder:
 		return &FieldError{"basis", "one of consent, duty, emergency_order"}
 	case e.Basis == Consent && e.ConsentText == "":
@@ -174,18 +174,6 @@ func check(e Endpoint, now time.Time) error {
 	default:
 		return nil
 	}
-}
-
-func isLanguage(s string) bool {
-	if len(s) < 2 || len(s) > 3 {
-		return false
-	}
-	for i := range len(s) {
-		if s[i] < 'a' || s[i] > 'z' {
-			return false
-		}
-	}
-	return true
 }
 
 // isPlain admits the name of a consent text: short, printable, and nothing a

@@ -18,7 +18,7 @@ import (
 //	              webpush: the browser's subscription in JSON;
 //	              app: the install's public key, 32 bytes in base64url
 //	commune       five-digit code of a commune in force
-//	language      vi (also if empty or if the column is missing), en, …
+//	language      vi (also if empty or if the column is missing) or en
 //	basis         consent, duty or emergency_order (Law 91/2025/QH15)
 //	consent_text  version of the text agreed to; needed for consent
 //	consent_at    2025-07-01T08:00:00+07:00, or 2025-07-01 (midnight in

@@ -380,3 +380,25 @@ func TestApproveChecksTheTextAgain(t *testing.T) {
 		t.Errorf("the same text, in time: %v", err)
 	}
 }
+
+// The head-count is signed: many more people than that are not warned on the
+// same signature.
+func TestApproveHoldsToTheHeadCount(t *testing.T) {
+	t.Parallel()
+	for grown, want := range map[int]bool{1000: true, 1100: true, 1101: false} {
+		o := newOffice(t)
+		o.heads = map[channels.Kind]int{channels.SMS: 1000}
+		c, err := o.Draft(t.Context(), "binh", storm(alert.Extreme, "22101"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c, err = o.Submit(t.Context(), "binh", c.ID); err != nil {
+			t.Fatal(err)
+		}
+		o.heads[channels.SMS] = grown
+		_, err = o.Approve(t.Context(), "chi", c.ID, c.Hash, "")
+		if want && err != nil || !want && (!isInput(err, "headCount") || len(o.requests) != 0) {
+			t.Errorf("signed for 1,000, now %d: %v, %d requests", grown, err, len(o.requests))
+		}
+	}
+}

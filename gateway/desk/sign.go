@@ -120,6 +120,9 @@ func (d *Desk) send(ctx context.Context, p Person, c *Case, key string) (*Case, 
 	if !now.Before(s.Revision.Expires()) {
 		return nil, &InputError{"expires", "the alert has expired; return it to its author"}
 	}
+	if err := d.stillSigned(ctx, s); err != nil {
+		return nil, err
+	}
 	if d.o.Check != nil {
 		// A deadline in the text may have passed since it was submitted.
 		if err := d.o.Check(ctx, s); err != nil {
@@ -168,5 +171,24 @@ func (d *Desk) supersede(ctx context.Context, p Person, change *Change, id alert
 	}
 	change.Supersede = []alert.ID{id}
 	change.Records = append(change.Records, d.record(d.o.Now(), p.ID, string(alert.ActSupersede), id, map[string]any{"by": string(change.Case.ID)}))
+	return nil
+}
+
+// stillSigned refuses to send to many more people than were counted when the
+// alert was submitted: the head-count is part of what is signed. A tenth, or a
+// hundred people, may have subscribed meanwhile.
+func (d *Desk) stillSigned(ctx context.Context, s *Submission) error {
+	if s.toReached() {
+		return nil
+	}
+	heads, err := d.o.HeadCount(ctx, s.Communes, s.Revision.Status != alert.Actual)
+	if err != nil {
+		return fmt.Errorf("desk: head-count: %w", err)
+	}
+	for _, k := range s.Kinds {
+		if signed := s.HeadCount[k]; heads[k] > signed+max(100, signed/10) {
+			return &InputError{"headCount", fmt.Sprintf("%s has grown from %d to %d since the alert was submitted: return it, so that it is submitted and signed again", k, signed, heads[k])}
+		}
+	}
 	return nil
 }

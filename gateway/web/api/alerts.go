@@ -130,7 +130,7 @@ func (s *server) show(ctx context.Context, a *act) (int, any, error) {
 	switch detail {
 	case "", "communes":
 		out = whole(c)
-		out.SMS = s.texts(c)
+		out.SMS, out.Targets = s.texts(c), s.targets(c)
 	case "channels":
 		out = head(c)
 	default:
@@ -153,7 +153,7 @@ func (s *server) submit(ctx context.Context, a *act) (int, any, error) {
 		return 0, nil, err
 	}
 	out := whole(c)
-	out.SMS = s.texts(c)
+	out.SMS, out.Targets = s.texts(c), s.targets(c)
 	return http.StatusOK, out, nil
 }
 

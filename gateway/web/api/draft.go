@@ -289,3 +289,12 @@ func (s *server) name(c area.Code, lang string) string {
 		return u.NameEN
 	}
 }
+
+// targets names every commune that a submission is signed for.
+func (s *server) targets(c *desk.Case) []Target {
+	all := make([]Target, len(c.Submission.Communes))
+	for i, code := range c.Submission.Communes {
+		all[i] = Target{Code: code, Name: s.name(code, "vi")}
+	}
+	return all
+}

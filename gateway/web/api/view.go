@@ -31,6 +31,7 @@ type Alert struct {
 	Expires    time.Time             `json:"expires,omitzero"`
 	Hash       string                `json:"hash,omitempty"` // what people sign; absent until submitted
 	Communes   int                   `json:"communes"`
+	Targets    []Target              `json:"targets,omitempty"` // every commune that is signed; not in lists
 	HeadCount  map[channels.Kind]int `json:"headCount,omitempty"`
 	Signatures []Signature           `json:"signatures,omitempty"`
 	Draft      *Draft                `json:"draft,omitempty"`
@@ -38,6 +39,12 @@ type Alert struct {
 	Coverage   *Coverage             `json:"coverage,omitempty"`
 	Brushed    []Brushed             `json:"brushed,omitempty"`
 	Notes      []Note                `json:"notes,omitempty"` // of a CAP message that was read
+}
+
+// Target is a commune that a submission is for.
+type Target struct {
+	Code area.Code `json:"code"`
+	Name string    `json:"name"`
 }
 
 // Person is somebody with a token.
