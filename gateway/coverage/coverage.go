@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"time"
 
 	"loa/channels"
 	"loa/gateway/alert"
@@ -47,6 +48,13 @@ type Recipient struct {
 	Commune  area.Code
 	Endpoint int64
 	Outcome  channels.Outcome
+}
+
+// Second is how many recipients one more send will follow, and when the first
+// of those sends is due; zero if there is none.
+type Second struct {
+	Waiting int
+	Next    time.Time
 }
 
 // Totals sums cells by channel.

@@ -158,10 +158,13 @@ type Health struct {
 	Down  []Down    // providers nothing may be called on
 }
 
-// Down is a provider behind an open breaker.
+// Down is a provider behind an open breaker. Fault and Code are those of the
+// call that opened it, or of its latest probe.
 type Down struct {
 	Kind     channels.Kind
 	Provider string
+	Fault    channels.Fault
+	Code     string
 }
 
 // Health tells the mode and the providers that are down.
@@ -171,7 +174,8 @@ func (e *Engine) Health() Health {
 	for _, l := range e.lanes {
 		for _, p := range l.providers {
 			if p.breaker.open.Load() {
-				h.Down = append(h.Down, Down{Kind: l.Kind, Provider: p.name})
+				fault, code := p.why()
+				h.Down = append(h.Down, Down{Kind: l.Kind, Provider: p.name, Fault: fault, Code: code})
 			}
 		}
 	}

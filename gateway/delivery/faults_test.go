@@ -278,7 +278,7 @@ func TestProviderDown(t *testing.T) {
 			r.send(batch(channels.SMS, int64(1+1000*i), 500))
 		}
 		time.Sleep(2 * time.Second)
-		if h := r.e.Health(); len(h.Down) != 1 || h.Down[0] != (Down{channels.SMS, "standin"}) || r.metric("breaker_open", "standin") != 1 {
+		if h := r.e.Health(); len(h.Down) != 1 || h.Down[0] != (Down{channels.SMS, "standin", channels.FaultProvider, "20003"}) || r.metric("breaker_open", "standin") != 1 {
 			t.Errorf("health %+v, breaker_open %v", h, r.metric("breaker_open"))
 		}
 		r.finish(10 * time.Minute)

@@ -38,6 +38,7 @@ type provider struct {
 	paceAt    time.Time
 	tokens    float64 // of the local bucket
 	tokensAt  time.Time
+	last      *channels.Error // of the latest call that counted against it
 }
 
 // ready says how long nothing may start on the provider; 0 if something may.
@@ -69,10 +70,25 @@ func (p *provider) result(e *channels.Error, probe bool, now time.Time) {
 	if e != nil {
 		f = e.Fault
 	}
+	if e != nil && f != channels.FaultThrottled && f != channels.FaultAddress && f != channels.FaultContent {
+		p.mu.Lock()
+		p.last = e
+		p.mu.Unlock()
+	}
 	p.breaker.result(e == nil, f, probe, now)
 	if f == channels.FaultThrottled {
 		p.throttle(e.RetryAfter, now)
 	}
+}
+
+// why tells the latest answer that counted against the provider.
+func (p *provider) why() (channels.Fault, string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.last == nil {
+		return channels.FaultAmbiguous, ""
+	}
+	return p.last.Fault, p.last.Code
 }
 
 // throttle moves the whole provider: a pause, and a slower pace after it.
