@@ -2,6 +2,7 @@ package sms
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -51,8 +52,9 @@ func newClient(concurrency int) *http.Client {
 // call is one request of the library's, with the context it has no room for.
 // Every error it returns is a *channels.Error.
 type call struct {
-	ctx context.Context
-	s   *sender
+	ctx   context.Context
+	s     *sender
+	limit int64 // octets of an answer; maxAnswer when zero
 }
 
 var _ client.BaseClient = (*call)(nil)
@@ -85,7 +87,8 @@ func (c *call) SendRequest(method, rawURL string, data url.Values, headers map[s
 	if err != nil {
 		return nil, broken(c.ctx, err, connected.Load())
 	}
-	body, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer+1))
+	limit := cmp.Or(c.limit, maxAnswer)
+	body, err := io.ReadAll(io.LimitReader(res.Body, limit+1))
 	_ = res.Body.Close() // what is left of an endless answer is dropped with its connection
 	if res.StatusCode/100 != 2 {
 		return nil, refused(res, body, c.s.deps.Now())
@@ -93,8 +96,8 @@ func (c *call) SendRequest(method, rawURL string, data url.Values, headers map[s
 	if err != nil {
 		return nil, broken(c.ctx, err, true)
 	}
-	if len(body) > maxAnswer {
-		return nil, &channels.Error{Fault: channels.FaultAmbiguous, Err: errors.New("answer is over 64 KiB")}
+	if int64(len(body)) > limit {
+		return nil, &channels.Error{Fault: channels.FaultAmbiguous, Err: fmt.Errorf("answer is over %d KiB", limit>>10)}
 	}
 	res.Body = io.NopCloser(bytes.NewReader(body))
 	return res, nil

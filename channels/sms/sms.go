@@ -1,5 +1,5 @@
 // Package sms sends short messages through Twilio, takes its status callbacks,
-// and counts the parts a text is paid as.
+// asks what became of a send that was left open, and counts the parts a text is paid as.
 //
 // It implements the contract of package channels and must know nothing of
 // alerts, people, storage or queues. Twilio's Go library is used for the shapes
@@ -32,8 +32,8 @@ const (
 )
 
 // Driver describes the Twilio driver. Its value is a channels.Sender,
-// channels.Handler, channels.Checker and io.Closer, and tells by
-// Concurrency() int how many calls it makes at once.
+// channels.Lookup, channels.Handler, channels.Checker and io.Closer, and tells
+// by Concurrency() int how many calls it makes at once.
 func Driver() channels.Driver {
 	return channels.Driver{Name: driverName, Kind: channels.SMS, Open: open}
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/subtle"
 	"encoding/json"
 	"fmt"
+	"math"
 	"net/http"
 	"net/url"
 	"path"
@@ -212,26 +213,65 @@ func (c *Carrier) drip(w http.ResponseWriter, r *http.Request, raw []byte) {
 	}
 }
 
+// list shows messages, the newest first. The filters of dates are refused:
+// what they do to a message that is still queued is not for a stand-in to say.
 func (c *Carrier) list(w http.ResponseWriter, r *http.Request) {
-	limit := 50
-	if s := r.URL.Query().Get("PageSize"); s != "" {
-		n, err := strconv.Atoi(s)
-		if err != nil || n < 1 || n > 1000 {
-			refuse(w, http.StatusBadRequest, 20001)
-			return
-		}
-		limit = n
+	query := r.URL.Query()
+	if c.broken.Load().fault == FaultOutage {
+		http.Error(w, "upstream connect error", http.StatusServiceUnavailable)
+		return
 	}
-	found := c.books.latest(r.URL.Query().Get("To"), limit)
+	size, sizeOK := number(query, "PageSize", 50, 1, 1000)
+	nth, nthOK := number(query, "Page", 0, 0, math.MaxInt32)
+	if !sizeOK || !nthOK || nth > 0 && query.Get("PageToken") != pageToken(nth) || query.Has("DateSent<") || query.Has("DateSent>") {
+		refuse(w, http.StatusBadRequest, 20001)
+		return
+	}
+	found := c.books.latest(query.Get("To"), nth*size, size+1)
+	more := len(found) > size
+	found = found[:min(size, len(found))]
 	messages := make([]message, len(found))
 	for i, e := range found {
+		if c.opt.Now().Before(e.At.Add(c.opt.Callbacks.Delay)) {
+			e.Status, e.Code = "queued", 0
+		}
 		messages[i] = c.message(e)
 	}
-	uri := r.URL.RequestURI()
-	reply(w, http.StatusOK, page{
-		Messages: messages, End: max(len(found)-1, 0), PageSize: limit, FirstPageURI: uri, URI: uri,
-	})
+	answer := page{
+		Messages: messages, Start: nth * size, End: nth*size + max(len(found)-1, 0), Page: nth, PageSize: size,
+		FirstPageURI: pageURI(r.URL, 0), URI: r.URL.RequestURI(),
+	}
+	if more {
+		answer.NextPageURI = new(pageURI(r.URL, nth+1))
+	}
+	if nth > 0 {
+		answer.PreviousURI = new(pageURI(r.URL, nth-1))
+	}
+	reply(w, http.StatusOK, answer)
 }
+
+// number reads a number of the query within its bounds.
+func number(query url.Values, name string, otherwise, least, most int) (int, bool) {
+	if !query.Has(name) {
+		return otherwise, true
+	}
+	n, err := strconv.Atoi(query.Get(name))
+	return n, err == nil && n >= least && n <= most
+}
+
+// pageURI is the path of another page of the same list.
+func pageURI(u *url.URL, nth int) string {
+	query := u.Query()
+	query.Set("Page", strconv.Itoa(nth))
+	query.Del("PageToken")
+	if nth > 0 {
+		query.Set("PageToken", pageToken(nth))
+	}
+	return u.Path + "?" + query.Encode()
+}
+
+// pageToken is what must come with a page: nobody may count pages alone.
+func pageToken(nth int) string { return fmt.Sprintf("PASM%08x", mix(0, uint64(nth))>>32) } // #nosec G115 -- not negative
 
 func (c *Carrier) fetch(w http.ResponseWriter, r *http.Request) {
 	sid, isJSON := cutJSONSuffix(r.PathValue("message"))

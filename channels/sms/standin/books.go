@@ -142,15 +142,21 @@ func (b *Books) Find(sid string) (Entry, bool) {
 	return b.entries[i], true
 }
 
-// latest returns up to limit entries, newest first, to one number or to any.
-func (b *Books) latest(to string, limit int) []Entry {
+// latest returns up to limit entries, newest first and after the first skip,
+// to one number or to any.
+func (b *Books) latest(to string, skip, limit int) []Entry {
 	b.mu.RLock()
 	defer b.mu.RUnlock()
 	found := []Entry{}
 	for i := len(b.entries) - 1; i >= 0 && len(found) < limit; i-- {
-		if to == "" || b.entries[i].To == to {
-			found = append(found, b.entries[i])
+		if to != "" && b.entries[i].To != to {
+			continue
 		}
+		if skip > 0 {
+			skip--
+			continue
+		}
+		found = append(found, b.entries[i])
 	}
 	return found
 }
