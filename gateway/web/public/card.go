@@ -18,13 +18,14 @@ type card struct {
 	Code                      string
 	Revision                  int
 	Status, Kind              string // keys of words; may be empty
-	Headline, TextLang        string // TextLang: of the alert's texts, if not the page's
+	Event, Headline, TextLang string // TextLang: of the alert's texts, if not the page's; Event may be empty
 	Level                     int    // 1–5; 0: none was given
 	LevelWords                string
 	State, Sent, Until        string
 	Where, By                 string
 	Communes                  int
 	Text                      []string
+	Unheard                   []string
 	Total                     tally
 	Channels                  []tally
 	Places, Rest              []tally // first and folded away; worst first
@@ -111,8 +112,8 @@ func (b *builder) card(e *entry, shown int) *card {
 	rev := e.Submission.Revision
 	in := infoFor(rev, b.a.lang)
 	c := &card{
-		ID: e.ID, Anchor: rev.Code, Code: rev.Code, Revision: rev.Number, Status: status(rev.Status), Kind: kind(&e.Case, in),
-		Headline: headline(in), TextLang: foreign(in, b.a.lang), Level: level(rev),
+		ID: e.ID, Anchor: rev.Code, Code: rev.Code, Revision: rev.Number, Status: status(rev.Status), Kind: kind(&e.Case),
+		Event: event(in), Headline: headline(in), TextLang: foreign(in, b.a.lang), Level: level(rev),
 		Sent: moment(rev.Sent), Until: moment(rev.Expires()), Where: where(rev, in.Lang()), By: in.SenderName,
 		Communes: len(e.Submission.Communes), Query: b.a.query, SortURL: b.a.url("/"),
 	}
@@ -147,6 +148,11 @@ func (b *builder) card(e *entry, shown int) *card {
 	}
 	c.Total.parts(sum)
 	c.State = b.state(e, sum)
+	for _, k := range channels.AllKinds() {
+		if n := e.unheard[k]; n > 0 {
+			c.Unheard = append(c.Unheard, b.t("unheard", "n", n, "k", b.t(chanWord(k))))
+		}
+	}
 	b.places(c, e, max(firstRows, allRows/shown))
 	return c
 }
@@ -216,6 +222,14 @@ func infoFor(rev *alert.Revision, lang string) *alert.Info {
 		}
 	}
 	return &alert.Info{}
+}
+
+// event is the title of what happens, where the headline is another.
+func event(in *alert.Info) string {
+	if in.Headline == "" || in.Headline == in.Event {
+		return ""
+	}
+	return in.Event
 }
 
 func headline(in *alert.Info) string { return cmp.Or(in.Headline, in.Event) }

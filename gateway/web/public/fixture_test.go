@@ -34,6 +34,8 @@ type world struct {
 	cases   []desk.Case
 	cells   map[alert.ID][]coverage.Cell
 	cutting bool
+	second  coverage.Second
+	unheard map[channels.Kind]int
 	health  public.Health
 	away    bool // the ledger does not answer
 	reads   int  // of the list of alerts
@@ -60,7 +62,7 @@ func storm(id alert.ID, change ...func(*desk.Case)) desk.Case {
 	geocodes := []alert.NamedValue{{Name: area.ValueName, Value: "06652"}, {Name: area.ValueName, Value: "07192"}, {Name: area.ValueName, Value: "11914"}}
 	info := func(language, headline, desc string) alert.Info {
 		return alert.Info{
-			Language: language, Headline: headline, Severity: alert.Extreme, SenderName: "Ban Chỉ huy", Expires: noon.Add(6 * time.Hour),
+			Language: language, Event: "Yagi, " + language, Headline: headline, Severity: alert.Extreme, SenderName: "Ban Chỉ huy", Expires: noon.Add(6 * time.Hour),
 			Description: "Gió cấp 12.", Instruction: "Ở trong nhà.",
 			Parameters: []alert.NamedValue{{Name: alert.RiskLevelName, Value: "4"}}, Areas: []alert.Area{{Desc: desc, Geocodes: geocodes}},
 		}
@@ -134,10 +136,15 @@ func (w *world) options(t testing.TB) public.Options {
 			return append([]coverage.Cell(nil), w.cells[id]...), nil
 		},
 		Cutting: func(context.Context, alert.ID) (bool, error) { defer locked()(); return w.cutting, nil },
-		Unit:    func(c area.Code) (area.Unit, bool) { u, ok := units[c]; return u, ok },
-		Health:  func() public.Health { defer locked()(); return w.health },
-		Now:     func() time.Time { defer locked()(); return w.now },
-		Log:     slog.New(slog.DiscardHandler),
+		Second:  func(context.Context, alert.ID, int) (coverage.Second, error) { defer locked()(); return w.second, nil },
+		Unheard: func(context.Context, *desk.Case) (map[channels.Kind]int, error) {
+			defer locked()()
+			return w.unheard, nil
+		},
+		Unit:   func(c area.Code) (area.Unit, bool) { u, ok := units[c]; return u, ok },
+		Health: func() public.Health { defer locked()(); return w.health },
+		Now:    func() time.Time { defer locked()(); return w.now },
+		Log:    slog.New(slog.DiscardHandler),
 	}
 }
 

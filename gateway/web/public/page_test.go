@@ -12,6 +12,7 @@ import (
 	"loa/channels"
 	"loa/gateway/alert"
 	"loa/gateway/area"
+	"loa/gateway/coverage"
 	"loa/gateway/desk"
 	"loa/gateway/web/public"
 )
@@ -24,11 +25,11 @@ func TestPageWithoutScript(t *testing.T) {
 	}
 	has(t, body, `<html lang="vi">`, "[DIỄN TẬP]", `<noscript><meta http-equiv="refresh" content="15"></noscript>`, `<body class="drill"`,
 		"<b>DIỄN TẬP</b>", "Không tin nào tới người dân.", "Số liệu lúc 12:00:00", "Ai chưa nhận được tin?", "Một cảnh báo đang có hiệu lực. 13 máy chưa tới, 1.202 máy chưa biết đã tới hay chưa.",
-		"QN7K", "bản 2", "Bão số 3 đổ bộ Quảng Ninh", "Rủi ro cấp 4", "màu đỏ, rủi ro rất lớn", "Đang gửi. Còn 8 máy đang chờ.",
+		`<span class="tag">Cảnh báo</span>`, "QN7K", "bản 2", "Yagi, vi-VN", "Bão số 3 đổ bộ Quảng Ninh", "Rủi ro cấp 4", "màu đỏ, rủi ro rất lớn", "Đang gửi. Còn 8 máy đang chờ.",
 		"12:00, 7/9/2024", "18:00, 7/9/2024", "tỉnh Quảng Ninh, thành phố Hải Phòng", "3 xã, phường, đặc khu", "Ở trong nhà.",
 		"1.270 máy phải nhận", "SMS", "Thông báo đẩy",
 		"Đặc khu Cô Tô", "Phường Hồng Gai", "Đặc khu Cát Hải",
-		"Không có cảnh báo nào kết thúc trong 24 giờ qua.", "Hàng gửi chạy bình thường.", "Chưa thấy nhà mạng")
+		"Không có tin nào kết thúc trong 24 giờ qua.", "Hàng gửi chạy bình thường.", "Chưa thấy nhà mạng")
 	hasNot(t, body, "Người Soạn", "Người Ký", "Storm no. 3", "style=", "<style", "onclick", "<no value>")
 	if n := len(regexp.MustCompile(`<script[^>]*src="/assets/`).FindAllString(body, -1)); n != 1 || strings.Count(body, "<script") != 1 {
 		t.Errorf("%d scripts of %d are files of this origin", n, strings.Count(body, "<script"))
@@ -132,7 +133,7 @@ func TestStates(t *testing.T) {
 		"notice of a stop": {func(c *desk.Case) {
 			c.Submission.Revision.MsgType, c.Submission.Cause = alert.MsgUpdate, "stopped"
 		}, "Báo đã dừng phát tin trước"},
-		"cancel":   {func(c *desk.Case) { c.Submission.Revision.MsgType = alert.MsgCancel }, "Thay cho tin trước"},
+		"cancel":   {func(c *desk.Case) { c.Submission.Revision.MsgType = alert.MsgCancel }, "Hủy tin trước"},
 		"exercise": {func(c *desk.Case) { c.Submission.Revision.Status = alert.Exercise }, "DIỄN TẬP, không phải cảnh báo thật"},
 		"test":     {func(c *desk.Case) { c.Submission.Revision.Status = alert.Test }, "THỬ NGHIỆM, không phải cảnh báo thật"},
 		"without risk": {func(c *desk.Case) {
@@ -179,7 +180,7 @@ func TestWhatIsNotShown(t *testing.T) {
 	has(t, body, "Cảnh báo nào đang có hiệu lực?", "Không có cảnh báo nào đang có hiệu lực.")
 	hasNot(t, body, "Bão số 3", "loa-1", "loa-2", "loa-3")
 	_, body = get(t, w.open(t), "/?alert=loa-1")
-	has(t, body, "Không có cảnh báo nào mang mã này trong 24 giờ qua.")
+	has(t, body, "Không có tin nào mang mã này trong 24 giờ qua.")
 }
 
 func TestDeployments(t *testing.T) {
@@ -202,6 +203,83 @@ func TestSystem(t *testing.T) {
 	w.cutting = true
 	_, body := get(t, w.open(t), "/")
 	has(t, body, "Đang lập danh sách người nhận.", "Không kết nối được Redis từ 11:59, 7/9/2024.", "Nhà mạng A (SMS) không trả lời. Tin đang chờ ở đây, chưa mất.")
+}
+
+// An all-clear and a correction are messages in force and no warnings.
+func TestOnlyAWarningIsCalledOne(t *testing.T) {
+	t.Parallel()
+	clear := func(c *desk.Case) {
+		c.Submission.Revision.MsgType = alert.MsgUpdate
+		c.Submission.Revision.Infos[0].ResponseTypes = []alert.ResponseType{"AllClear"}
+	}
+	correction := func(c *desk.Case) {
+		c.Submission.Revision.MsgType, c.Submission.Cause = alert.MsgUpdate, "correction"
+	}
+	for name, c := range map[string]struct {
+		cases []desk.Case
+		want  string
+	}{
+		"all-clear":     {[]desk.Case{storm("loa-1", clear)}, "Không có cảnh báo nào đang có hiệu lực. Tin báo hết nguy hiểm đang phát: 1. 13 máy chưa tới"},
+		"correction":    {[]desk.Case{storm("loa-1", correction)}, "Không có cảnh báo nào đang có hiệu lực. Tin đính chính hoặc báo dừng phát: 1."},
+		"one of either": {[]desk.Case{storm("loa-1", clear), storm("loa-2")}, "Một cảnh báo đang có hiệu lực. Tin báo hết nguy hiểm đang phát: 1."},
+	} {
+		w := newWorld()
+		w.cases = c.cases
+		_, body := get(t, w.open(t), "/")
+		has(t, body, "Ai chưa nhận được tin?", c.want)
+		_, one := get(t, w.open(t), "/?alert=loa-1")
+		has(t, one, "Bạn đang xem riêng một tin.")
+		hasNot(t, one, "cảnh báo đang có hiệu lực")
+		if t.Failed() {
+			t.Fatal(name)
+		}
+	}
+}
+
+func TestSecondAttemptsAreNotTheEnd(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		pending int
+		next    time.Time
+		want    string
+	}{
+		"due later":          {0, noon.Add(10 * time.Minute), "Đã gửi hết lượt đầu. 1.044 máy chờ gửi lại, sớm nhất lúc 12:10, 7/9/2024."},
+		"due now":            {0, noon, "Đã gửi hết lượt đầu. 1.044 máy đang được gửi lại."},
+		"beside first sends": {7, noon.Add(10 * time.Minute), "Đang gửi. Còn 7 máy đang chờ. 1.044 máy chờ gửi lại"},
+	} {
+		w := newWorld()
+		w.cells["loa-1"] = []coverage.Cell{cell("06652", channels.SMS, map[channels.Outcome]int{channels.Failed: 1044, channels.Delivered: 9, channels.Pending: c.pending})}
+		w.second = coverage.Second{Waiting: 1044, Next: c.next}
+		_, body := get(t, w.open(t), "/")
+		has(t, body, c.want)
+		hasNot(t, body, "Đã gửi hết lượt. ")
+		if t.Failed() {
+			t.Fatal(name)
+		}
+	}
+}
+
+func TestWhyAProviderIsDown(t *testing.T) {
+	t.Parallel()
+	for why, want := range map[public.Why]string{
+		public.Silent:  "A (SMS) không trả lời.",
+		public.Login:   "A (SMS): nhà cung cấp từ chối đăng nhập.",
+		public.Refused: "A (SMS): nhà cung cấp từ chối phục vụ, mã 30002.",
+	} {
+		w := newWorld()
+		w.health.Down = []public.Down{{Kind: channels.SMS, Provider: "A", Why: why, Code: "30002"}}
+		_, body := get(t, w.open(t), "/")
+		has(t, body, want)
+	}
+}
+
+func TestUnheardAreSaid(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	w.unheard = map[channels.Kind]int{channels.SMS: 1200, channels.WebPush: 0}
+	_, body := get(t, w.open(t), "/")
+	has(t, body, "1.200 máy ở nơi nhận đăng ký qua kênh SMS, nhưng máy gửi này chưa cấu hình kênh đó.")
+	hasNot(t, body, "qua kênh Thông báo đẩy")
 }
 
 func TestLiveAnswersOnlyWhatChanged(t *testing.T) {

@@ -35,6 +35,11 @@ type Options struct {
 	Cells func(ctx context.Context, id alert.ID, revision int) ([]coverage.Cell, error)
 	// Cutting reports whether some of an alert's recipients are not counted yet.
 	Cutting func(ctx context.Context, id alert.ID) (bool, error)
+	// Second counts those of a revision whom one more send will follow.
+	Second func(ctx context.Context, id alert.ID, revision int) (coverage.Second, error)
+	// Unheard counts who is subscribed in the area of an alert on channels that
+	// are not configured here: nothing is sent to them.
+	Unheard func(ctx context.Context, c *desk.Case) (map[channels.Kind]int, error)
 	// Unit is the administrative unit with the code.
 	Unit   func(area.Code) (area.Unit, bool)
 	Health func() Health
@@ -49,11 +54,24 @@ type Health struct {
 	Down  []Down    // providers nothing may be called on
 }
 
-// Down is a provider that does not answer.
+// Down is a provider nothing may be called on: one that does not answer, or
+// that answers and serves this account nothing.
 type Down struct {
 	Kind     channels.Kind
 	Provider string
+	Why      Why
+	Code     string // the provider's own, if Why is Refused
 }
+
+// Why says what a provider that is down does.
+type Why uint8
+
+// The reasons.
+const (
+	Silent  Why = iota // it does not answer
+	Login              // it refuses the login
+	Refused            // it answers, and refuses for another reason
+)
 
 // Page serves the live page at "/", its moving part at "/live" and its assets
 // below "/assets/".

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"loa/channels"
 	"loa/gateway/alert"
 	"loa/gateway/coverage"
 	"loa/gateway/desk"
@@ -25,6 +26,8 @@ type entry struct {
 	desk.Case
 	cells   []coverage.Cell
 	cutting bool
+	second  coverage.Second
+	unheard map[channels.Kind]int
 }
 
 // snapshot is what all visitors of one moment see.
@@ -132,6 +135,12 @@ func (r *reader) add(ctx context.Context, to *[]entry, c desk.Case) error {
 	if c.State.Live() {
 		if e.cutting, err = r.o.Cutting(ctx, c.ID); err != nil {
 			return fmt.Errorf("alert %s: requests: %w", c.ID, err)
+		}
+		if e.second, err = r.o.Second(ctx, c.ID, rev.Number); err != nil {
+			return fmt.Errorf("alert %s: second attempts: %w", c.ID, err)
+		}
+		if e.unheard, err = r.o.Unheard(ctx, &c); err != nil {
+			return fmt.Errorf("alert %s: subscribers: %w", c.ID, err)
 		}
 	}
 	*to = append(*to, e)

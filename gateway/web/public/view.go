@@ -35,8 +35,8 @@ type view struct {
 
 // brief is an ended alert in the list.
 type brief struct {
-	ID                                           alert.ID
-	URL, Headline, TextLang, Code, State, Status string
+	ID                                                 alert.ID
+	URL, Headline, TextLang, Code, State, Status, Kind string
 }
 
 // line says something of the sending system.
@@ -153,34 +153,64 @@ func (b *builder) alerts() {
 		anchors[c.Anchor] = true
 		v.Alerts = append(v.Alerts, c)
 	}
-	unreal := 0
-	for _, e := range shown {
-		unreal += e.unreal()
-	}
-	b.lead(len(shown), unreal)
+	b.lead(shown)
 }
 
-// lead words the question of the page and its answer.
-func (b *builder) lead(shown, unreal int) {
+// lead words the question of the page and its answer. Only what warns of a
+// danger is called a warning: an all-clear and a correction are not.
+func (b *builder) lead(shown []*entry) {
 	v := b.v
-	v.Question = "ask.who"
-	switch n := shown - unreal; {
-	case v.Only && shown == 0:
-		v.Question, v.Lead = "ask.none", b.t("lead.unknown")
+	warnings, clears, others, unreal := 0, 0, 0, 0
+	for _, e := range shown {
+		switch k := kind(&e.Case); {
+		case e.unreal() > 0:
+			unreal++
+		case k == "kind.clear":
+			clears++
+		case k == "kind.alert" || k == "kind.update":
+			warnings++
+		default:
+			others++
+		}
+	}
+	if v.Only {
+		b.leadOnly(shown)
 		return
-	case v.Only:
-		v.Lead = b.t("lead.only")
-	case n == 0:
-		v.Question, v.Lead = "ask.none", b.t("lead.none")+" "+b.t("lead.first")
-	case n == 1:
+	}
+	v.Question = "ask.who"
+	switch {
+	case warnings == 0:
+		v.Lead = b.t("lead.none")
+		if clears+others == 0 {
+			v.Question = "ask.none"
+			v.Lead += " " + b.t("lead.first")
+		}
+	case warnings == 1:
 		v.Lead = b.t("lead.one")
 	default:
-		v.Lead = b.t("lead.many", "n", n)
+		v.Lead = b.t("lead.many", "n", warnings)
+	}
+	for _, more := range []struct {
+		key string
+		n   int
+	}{{"lead.clear", clears}, {"lead.other", others}} {
+		if more.n > 0 {
+			v.Lead += " " + b.t(more.key, "n", more.n)
+		}
 	}
 	v.Lead += b.count()
-	if unreal > 0 && !v.Only {
+	if unreal > 0 {
 		v.Lead += " " + b.t("lead.unreal", "n", unreal)
 	}
+}
+
+func (b *builder) leadOnly(shown []*entry) {
+	v := b.v
+	if len(shown) == 0 {
+		v.Question, v.Lead = "ask.none", b.t("lead.unknown")
+		return
+	}
+	v.Question, v.Lead = "ask.who", b.t("lead.only")+b.count()
 }
 
 // count is the answer in numbers, over the alerts that are meant in earnest.
@@ -205,7 +235,7 @@ func (b *builder) brief(e *entry) brief {
 	only.alert = e.ID
 	return brief{
 		ID: e.ID, URL: only.url("/"), Headline: headline(in), TextLang: foreign(in, b.a.lang), Code: rev.Code,
-		State: b.state(e, coverage.Cell{}), Status: status(rev.Status),
+		State: b.state(e, coverage.Cell{}), Status: status(rev.Status), Kind: kind(&e.Case),
 	}
 }
 
@@ -226,11 +256,25 @@ func (b *builder) state(e *entry, sum coverage.Cell) string {
 	case e.cutting:
 		return b.t("state.cutting")
 	case waiting > 0:
-		return b.t("state.sending", "n", waiting)
+		return b.t("state.sending", "n", waiting) + b.second(e)
+	case e.second.Waiting > 0:
+		return b.t("state.first") + b.second(e)
 	case sum.Eligible() == 0:
 		return b.t("state.nobody")
 	}
 	return b.t("state.sent")
+}
+
+// second tells of those whom one more send will follow; empty if there is none.
+func (b *builder) second(e *entry) string {
+	switch s := e.second; {
+	case s.Waiting == 0:
+		return ""
+	case s.Next.After(b.s.at):
+		return " " + b.t("state.again", "n", s.Waiting, "t", moment(s.Next))
+	default:
+		return " " + b.t("state.now", "n", s.Waiting)
+	}
 }
 
 // status is the key of the words for a message that is not meant in earnest.
@@ -254,9 +298,11 @@ func (e *entry) unreal() int {
 }
 
 // kind is the key of the words for what a message does to earlier ones.
-func kind(c *desk.Case, in *alert.Info) string {
-	if slices.Contains(in.ResponseTypes, "AllClear") {
-		return "kind.clear"
+func kind(c *desk.Case) string {
+	for i := range c.Submission.Revision.Infos {
+		if slices.Contains(c.Submission.Revision.Infos[i].ResponseTypes, "AllClear") {
+			return "kind.clear"
+		}
 	}
 	switch c.Submission.Cause {
 	case "correction":
@@ -270,7 +316,7 @@ func kind(c *desk.Case, in *alert.Info) string {
 	case alert.MsgCancel:
 		return "kind.cancel"
 	default:
-		return ""
+		return "kind.alert"
 	}
 }
 
@@ -285,10 +331,22 @@ func (b *builder) system() {
 	}
 	b.v.System = append(b.v.System, mode)
 	for _, d := range h.Down {
-		b.v.System = append(b.v.System, line{Text: b.t("sys.down", "p", d.Provider, "k", b.t(chanWord(d.Kind))), Bad: true})
+		b.v.System = append(b.v.System, line{Text: b.down(d), Bad: true})
 	}
 	if len(h.Down) == 0 {
 		b.v.System = append(b.v.System, line{Text: b.t("sys.up")})
+	}
+}
+
+func (b *builder) down(d Down) string {
+	who := []any{"p", d.Provider, "k", b.t(chanWord(d.Kind))}
+	switch d.Why {
+	case Login:
+		return b.t("sys.login", who...)
+	case Refused:
+		return b.t("sys.refused", append(who, "c", cmp.Or(d.Code, "–"))...)
+	default:
+		return b.t("sys.down", who...)
 	}
 }
 

@@ -98,7 +98,7 @@ async function live() {
   out.back = await until(page, () => document.getElementById('age').textContent.startsWith('Số liệu lúc') && document.getElementById('status').textContent.startsWith('Đã kết nối lại'));
 
   await act(base, 'new');
-  out.newSaid = await until(page, () => document.getElementById('status').textContent === 'Có cảnh báo mới trên trang.');
+  out.newSaid = await until(page, () => document.getElementById('status').textContent === 'Có tin mới trên trang.');
   out.newShown = await page.evaluate(() => document.querySelectorAll('article').length === 3 && document.activeElement.type === 'search');
 
   const quiet = async () => {
