@@ -47,6 +47,7 @@ type Error struct {
 	Fault      Fault
 	RetryAfter time.Duration // how long the provider asks to wait; zero if it did not say
 	Code       string        // the provider's own code
+	Account    bool          // with FaultProvider: it is about the account, not about this message, and no other would be taken
 	Err        error
 }
 

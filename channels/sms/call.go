@@ -162,7 +162,7 @@ func refused(res *http.Response, body []byte, now time.Time) *channels.Error {
 		wait = p.Wait
 	}
 	return &channels.Error{
-		Fault: p.Fault, RetryAfter: wait, Code: codeText(code),
+		Fault: p.Fault, Account: p.Account, RetryAfter: wait, Code: codeText(code),
 		Err: fmt.Errorf("HTTP status %d", res.StatusCode),
 	}
 }

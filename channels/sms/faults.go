@@ -9,8 +9,9 @@ import (
 
 // policy is what one of Twilio's codes means for a message.
 type policy struct {
-	Fault channels.Fault
-	Wait  time.Duration // before another send, when the carrier itself names no time
+	Fault   channels.Fault
+	Account bool          // no message of this account would be taken
+	Wait    time.Duration // before another send, when the carrier itself names no time
 }
 
 // unreached is how long to leave a handset that was off or out of reach.
@@ -22,18 +23,18 @@ const unreached = 10 * time.Minute
 // or in a callback count as transient: that message did not arrive.
 var policies = map[int]policy{
 	// The carrier, the account or our configuration.
-	20003: {Fault: channels.FaultProvider},  // credentials refused
-	20404: {Fault: channels.FaultProvider},  // no such account or path
-	21212: {Fault: channels.FaultProvider},  // sender not valid
-	21408: {Fault: channels.FaultProvider},  // country not allowed for this account
-	21603: {Fault: channels.FaultProvider},  // sender missing
-	21606: {Fault: channels.FaultProvider},  // sender cannot send this
-	21609: {Fault: channels.FaultProvider},  // callback URL not valid
-	21612: {Fault: channels.FaultTransient}, // no route from this sender to this number now; the account is well
-	21659: {Fault: channels.FaultProvider},  // sender is not ours
-	21701: {Fault: channels.FaultProvider},  // no such messaging service
-	21703: {Fault: channels.FaultProvider},  // messaging service has no sender
-	30002: {Fault: channels.FaultProvider},  // account suspended
+	20003: {Fault: channels.FaultProvider, Account: true}, // credentials refused
+	20404: {Fault: channels.FaultProvider},                // no such account or path
+	21212: {Fault: channels.FaultProvider},                // sender not valid
+	21408: {Fault: channels.FaultProvider},                // country not allowed for this account
+	21603: {Fault: channels.FaultProvider},                // sender missing
+	21606: {Fault: channels.FaultProvider},                // sender cannot send this
+	21609: {Fault: channels.FaultProvider},                // callback URL not valid
+	21612: {Fault: channels.FaultTransient},               // no route from this sender to this number now; the account is well
+	21659: {Fault: channels.FaultProvider},                // sender is not ours
+	21701: {Fault: channels.FaultProvider},                // no such messaging service
+	21703: {Fault: channels.FaultProvider},                // messaging service has no sender
+	30002: {Fault: channels.FaultProvider, Account: true}, // account suspended
 
 	// Too fast: nothing was taken, or it was dropped from a full queue.
 	14107: {Fault: channels.FaultThrottled},
@@ -77,7 +78,9 @@ func classify(status, code int) policy {
 		return p
 	}
 	switch status {
-	case http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound,
+	case http.StatusUnauthorized:
+		return policy{Fault: channels.FaultProvider, Account: true}
+	case http.StatusForbidden, http.StatusNotFound,
 		http.StatusMethodNotAllowed, http.StatusProxyAuthRequired, http.StatusGone:
 		return policy{Fault: channels.FaultProvider}
 	default:
