@@ -23,6 +23,30 @@ func (g *Gateway) place(code area.Code) render.Place {
 	return render.Place{Code: string(u.Code), Kind: string(u.Kind), Name: u.Name, NameEN: u.NameEN, Collides: g.collide[u.Code]}
 }
 
+// named lists the places of an info as an official names them: provinces that
+// are meant whole or for the most part, then single communes.
+func (g *Gateway) named(in *alert.Info) []render.Place {
+	var communes []area.Code
+	for _, a := range in.Areas {
+		for _, c := range a.Geocodes {
+			if c.Name == area.ValueName {
+				communes = append(communes, area.Code(c.Value))
+			}
+		}
+	}
+	shares, rest := g.Areas.Gather(communes)
+	var places []render.Place
+	for _, s := range shares {
+		p := g.place(s.Province.Code)
+		p.Part, p.Whole, p.Special = s.Part, s.Whole, s.Special
+		places = append(places, p)
+	}
+	for _, c := range rest {
+		places = append(places, g.place(c))
+	}
+	return places
+}
+
 // complete writes who speaks, and headline, description and instruction of the
 // infos that are made from a template, before the revision is frozen.
 func (g *Gateway) complete(rev *alert.Revision) error {
@@ -40,15 +64,7 @@ func (g *Gateway) complete(rev *alert.Revision) error {
 		if in.Template == "" {
 			continue
 		}
-		var places []render.Place
-		for _, a := range in.Areas {
-			for _, c := range a.Geocodes {
-				if c.Name == area.ValueName {
-					places = append(places, g.place(area.Code(c.Value)))
-				}
-			}
-		}
-		if err := g.Renderer.FillInfo(in, rev, places); err != nil {
+		if err := g.Renderer.FillInfo(in, rev, g.named(in)); err != nil {
 			return fmt.Errorf("infos[%d]: %w", i, err)
 		}
 	}
@@ -66,7 +82,7 @@ func (g *Gateway) checkTexts(ctx context.Context, s *desk.Submission) error {
 		return err
 	}
 	if !languages["vi"] {
-		return errors.New("infos: a Vietnamese text is required")
+		return &desk.InputError{Field: "infos", Rule: "a Vietnamese text is required: add an info with language vi-VN"}
 	}
 	for _, k := range []channels.Kind{channels.SMS, channels.WebPush, channels.App} {
 		if !slices.Contains(s.Kinds, k) {

@@ -2,10 +2,8 @@ package desk
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"loa/channels"
 	"loa/gateway/alert"
@@ -154,7 +152,7 @@ func (d *Desk) Edit(ctx context.Context, token channels.Secret, id alert.ID, in 
 		return nil, err
 	}
 	c.Hash = SubmissionHash{}
-	c.Submission.Communes, c.Submission.HeadCount = nil, nil
+	c.Submission.Communes, c.Submission.HeadCount, c.Submission.Unheard = nil, nil, nil
 	return c, d.o.Store.Apply(ctx, Change{Case: *c, From: from, Records: records(d.record(d.o.Now(), p.ID, "edit", id, nil))})
 }
 
@@ -182,105 +180,8 @@ func (d *Desk) Submit(ctx context.Context, token channels.Secret, id alert.ID) (
 	return c, d.o.Store.Apply(ctx, Change{Case: *c, From: from, Records: records(rec)})
 }
 
-// freeze completes and checks a submission, hashes it, and signs it as its
-// author's.
-func (d *Desk) freeze(ctx context.Context, p Person, c *Case) (time.Time, error) {
-	now := d.o.Now()
-	s := &c.Submission
-	r := *s.Revision
-	r.Sent = now.Truncate(time.Second)
-	r.Infos = slices.Clone(r.Infos)
-	s.Revision = &r
-	if d.o.Complete != nil {
-		if err := d.o.Complete(&r); err != nil {
-			return now, err
-		}
-	}
-	if err := r.Validate(); err != nil {
-		return now, err
-	}
-	communes, err := d.o.Expand(r.Targets())
-	if err != nil {
-		return now, err
-	}
-	if err := d.within(p, communes); err != nil {
-		return now, err
-	}
-	s.Communes = communes
-	if err := d.covers(ctx, s); err != nil {
-		return now, err
-	}
-	if err := d.count(ctx, s); err != nil {
-		return now, err
-	}
-	if d.o.Check != nil {
-		if err := d.o.Check(ctx, s); err != nil {
-			return now, err
-		}
-	}
-	c.Hash = s.Hash()
-	c.sign(p, alert.ActSubmit, now)
-	return now, nil
-}
-
-// covers refuses an update or an all-clear that leaves out a commune of the
-// alert it replaces: people there would silently lose a warning that was not
-// withdrawn for them.
-func (d *Desk) covers(ctx context.Context, s *Submission) error {
-	if s.Replaces == nil || s.toReached() {
-		return nil
-	}
-	old, err := d.o.Store.Case(ctx, s.Replaces.Alert)
-	if err != nil {
-		return fmt.Errorf("desk: what the alert replaces: %w", err)
-	}
-	var missing []area.Code
-	for _, c := range old.Submission.Communes {
-		if _, found := slices.BinarySearch(s.Communes, c); !found {
-			missing = append(missing, c)
-		}
-	}
-	if len(missing) == 0 {
-		return nil
-	}
-	return &InputError{"infos.areas", fmt.Sprintf("must hold every commune of the alert it replaces; %d are missing, the first is %s", len(missing), missing[0])}
-}
-
-// count fills in the head-count of the chosen channels. What goes to those who
-// were reached has none: receipts may still add to them.
-func (d *Desk) count(ctx context.Context, s *Submission) error {
-	if s.toReached() {
-		return nil
-	}
-	roster := s.Revision.Status != alert.Actual
-	heads, err := d.o.HeadCount(ctx, s.Communes, roster)
-	if err != nil {
-		return fmt.Errorf("desk: head-count: %w", err)
-	}
-	s.HeadCount = make(map[channels.Kind]int, len(s.Kinds))
-	total := 0
-	for _, k := range s.Kinds {
-		s.HeadCount[k] = heads[k]
-		total += heads[k]
-	}
-	if roster && total > dispatch.MaxRoster {
-		return dispatch.ErrRoster
-	}
-	return nil
-}
-
-// toReached reports whether the submission goes to those who may have got what
-// it replaces, and not to areas.
-func (s *Submission) toReached() bool {
-	return s.Cause == dispatch.Correction || s.Cause == dispatch.Stopped
-}
-
-func (c *Case) sign(p Person, act alert.Act, at time.Time) {
-	c.Signatures = append(slices.Clone(c.Signatures), Signature{Person: p.ID, Name: p.Name, Act: act, Hash: c.Hash, At: at})
-}
-
 // errArea refuses areas where the desk knows them better.
-var errArea = errors.New("infos: give no area: it goes to exactly those who were reached")
+var errArea = &InputError{"infos", "give no area: it goes to exactly those who were reached"}
 
 // overAreas gives infos the areas of the revision they are about.
 func overAreas(infos []alert.Info, old *alert.Revision) ([]alert.Info, error) {

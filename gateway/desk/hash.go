@@ -8,6 +8,8 @@ import (
 	"hash"
 	"maps"
 	"slices"
+
+	"loa/channels"
 )
 
 // String writes the hash as 64 lower-case hexadecimal digits.
@@ -28,7 +30,7 @@ const hashVersion = "loa/desk.Submission/1"
 
 // Hash is what people sign: SHA-256 over the version's name, the revision's
 // hash, the cause, what is replaced, and the channels, communes and head-count,
-// each sorted. Text is its length in bytes and the bytes; a list is its length
+// each sorted, and then, if there are any, who cannot be reached. Text is its length in bytes and the bytes; a list is its length
 // and its items; numbers are 8 bytes big-endian.
 func (s *Submission) Hash() SubmissionHash {
 	e := encoder{sha256.New()}
@@ -45,10 +47,9 @@ func (s *Submission) Hash() SubmissionHash {
 	}
 	sortedTexts(e, s.Kinds)
 	sortedTexts(e, s.Communes)
-	e.number(len(s.HeadCount))
-	for _, k := range slices.Sorted(maps.Keys(s.HeadCount)) {
-		e.text(string(k))
-		e.number(s.HeadCount[k])
+	counts(e, s.HeadCount)
+	if len(s.Unheard) > 0 {
+		counts(e, s.Unheard)
 	}
 	return SubmissionHash(e.to.Sum(nil))
 }
@@ -64,6 +65,14 @@ func (e encoder) number(n int) {
 func (e encoder) text(s string) {
 	e.number(len(s))
 	e.to.Write([]byte(s))
+}
+
+func counts(e encoder, heads map[channels.Kind]int) {
+	e.number(len(heads))
+	for _, k := range slices.Sorted(maps.Keys(heads)) {
+		e.text(string(k))
+		e.number(heads[k])
+	}
 }
 
 func sortedTexts[T ~string](e encoder, items []T) {

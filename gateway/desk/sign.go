@@ -67,7 +67,7 @@ func (d *Desk) Approve(ctx context.Context, token channels.Secret, id alert.ID, 
 		}
 	}
 	if p.ID == c.Author.ID {
-		two, err := d.needsTwo(ctx, c)
+		two, err := d.NeedsTwo(ctx, c)
 		if err != nil {
 			return nil, err
 		}
@@ -91,10 +91,10 @@ func (c *Case) approvedBy(p Person, hash SubmissionHash) bool {
 	})
 }
 
-// needsTwo reports whether the author alone may not send the case: it, or what
+// NeedsTwo reports whether the author alone may not send the case: it, or what
 // it replaces, warns of a Severe or Extreme danger that is real. A correction
 // or a notice of a stop takes back, and any one person may do that.
-func (d *Desk) needsTwo(ctx context.Context, c *Case) (bool, error) {
+func (d *Desk) NeedsTwo(ctx context.Context, c *Case) (bool, error) {
 	s := &c.Submission
 	if s.Revision.Status != alert.Actual || s.toReached() {
 		return false, nil

@@ -42,9 +42,12 @@ type Submission struct {
 	Revision  *alert.Revision
 	Communes  []area.Code
 	HeadCount map[channels.Kind]int
-	Kinds     []channels.Kind
-	Cause     dispatch.Cause
-	Replaces  *dispatch.Reached // what an update or a correction replaces
+	// Unheard counts who has subscribed there on channels that are not
+	// configured: nothing goes to them. Channels with nobody are left out.
+	Unheard  map[channels.Kind]int `json:",omitempty"`
+	Kinds    []channels.Kind
+	Cause    dispatch.Cause
+	Replaces *dispatch.Reached // what an update or a correction replaces
 }
 
 // Case is an alert on the desk.
@@ -82,6 +85,7 @@ type Change struct {
 // Store is what the desk needs of the ledger; each method is one transaction.
 type Store interface {
 	Case(ctx context.Context, id alert.ID) (*Case, error)
+	// Cases lists alerts in the states, the newest first; a limit of 0 is none.
 	Cases(ctx context.Context, states []alert.State, limit int) ([]Case, error)
 	// Create stores a new draft.
 	Create(ctx context.Context, c Case, rec audit.Record) error

@@ -1,6 +1,7 @@
 package render
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -27,6 +28,7 @@ type facts struct {
 	info  *alert.Info
 	place Place
 	areas []Place
+	room  int // for the list of areas, in characters, where less than the slot's; 0: the slot's
 }
 
 // given is the author's value of a slot, or what the info itself says.
@@ -51,10 +53,11 @@ type composed struct {
 	values map[string]string
 }
 
-// compose fills one entry. An error is a *SlotError.
+// compose fills one entry. An error is a *SlotError, or joins several.
 func (r *Renderer) compose(e *entry, f *facts) (composed, error) {
 	out := composed{values: make(map[string]string, len(e.slots))}
 	var b strings.Builder
+	var errs []error
 	for _, p := range e.pieces {
 		if !p.slot {
 			b.WriteString(p.text)
@@ -66,13 +69,25 @@ func (r *Renderer) compose(e *entry, f *facts) (composed, error) {
 			err = within(v, st.longest, e.shape())
 		}
 		if err != nil {
-			return composed{}, &SlotError{Template: e.String(), Slot: p.text, Err: err}
+			errs = append(errs, &SlotError{Template: e.String(), Slot: p.text, Err: err})
+			continue
 		}
 		out.values[p.text] = v
 		b.WriteString(v)
 	}
+	if err := oneOrAll(errs); err != nil {
+		return composed{}, err
+	}
 	out.text = capitals(b.String())
 	return out, nil
+}
+
+// oneOrAll is a single error as it is, and several joined.
+func oneOrAll(errs []error) error {
+	if len(errs) == 1 {
+		return errs[0]
+	}
+	return errors.Join(errs...)
 }
 
 // within refuses a value that is too long, or has marks in a text without.
@@ -101,7 +116,11 @@ func (r *Renderer) value(name string, st slotType, s shape, f *facts) (string, e
 	case "area":
 		return areaName(f.place, s, st.longest)
 	case "areas":
-		return areaList(f.areas, s, st.longest)
+		room := st.longest
+		if f.room > 0 {
+			room = min(room, f.room)
+		}
+		return areaList(f.areas, s, room)
 	}
 	v := f.given(name)
 	if v == "" {

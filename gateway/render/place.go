@@ -2,21 +2,26 @@ package render
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"unicode/utf8"
 )
 
-// Place is one commune as texts name it.
+// Place is one commune as texts name it. In a list of areas it may be a
+// province, which stands for communes of its own.
 type Place struct {
-	Code   string // five digits
-	Kind   string // "phuong", "xa" or "dac_khu"
+	Code   string // five digits; two of a province
+	Kind   string // "phuong", "xa" or "dac_khu"; "tinh" or "thanh_pho" of a province
 	Name   string // "Cô Tô"
 	NameEN string // "Co To"; empty: Name without marks
 
 	// Collides says that another unit of the province has the same name once
 	// the marks are gone (Cẩm Giang, Cẩm Giàng). The unmarked SMS is not made.
 	Collides bool
+
+	// Of a province: how many of its Whole communes are meant, and whether a
+	// special zone is among them. Part is Whole when all are.
+	Part, Whole int
+	Special     bool
 }
 
 type kindNames struct{ vi, short, en, enMany string }
@@ -90,77 +95,6 @@ func areaName(p Place, s shape, longest int) (string, error) {
 		}
 	}
 	return "", longerThan(names[len(names)-1], longest)
-}
-
-// areaList names the first places and counts the rest: "đặc khu Cô Tô, đặc khu
-// Vân Đồn và 52 xã, phường khác". Where not even one name fits beside the rest it
-// counts them all.
-func areaList(places []Place, s shape, longest int) (string, error) {
-	if len(places) == 0 {
-		return "", errMissing
-	}
-	names := make([]string, len(places))
-	for i, p := range places {
-		k, ok := placeKinds[p.Kind]
-		if !ok || p.Name == "" {
-			return "", fmt.Errorf("place %q: kind %q must be phuong, xa or dac_khu, and the name must be set", p.Code, p.Kind)
-		}
-		names[i] = k.vi + " " + p.Name
-		if s.lang == "en" {
-			names[i] = p.english()
-		}
-	}
-	and := " và "
-	if s.lang == "en" {
-		and = " and "
-	}
-	for shown := min(3, len(names)); shown > 0; shown-- {
-		rest := places[shown:]
-		if shown == 3 && len(rest) > 0 {
-			continue
-		}
-		text := strings.Join(names[:shown], ", ")
-		if len(rest) > 0 {
-			text += and + tally(rest, s.lang, true)
-		} else if shown > 1 {
-			text = strings.Join(names[:shown-1], ", ") + and + names[shown-1]
-		}
-		if utf8.RuneCountInString(text) <= longest {
-			return text, nil
-		}
-	}
-	return tally(places, s.lang, false), nil
-}
-
-// tally counts places: "52 xã, phường khác", "52 other wards and communes".
-func tally(places []Place, lang string, others bool) string {
-	var kinds []string
-	for _, kind := range []string{"xa", "phuong", "dac_khu"} {
-		if slices.ContainsFunc(places, func(p Place) bool { return p.Kind == kind }) {
-			kinds = append(kinds, kind)
-		}
-	}
-	if lang != "en" {
-		for i, kind := range kinds {
-			kinds[i] = placeKinds[kind].vi
-		}
-		text := fmt.Sprintf("%d %s", len(places), strings.Join(kinds, ", "))
-		if others {
-			text += " khác"
-		}
-		return text
-	}
-	noun := "wards and communes"
-	switch {
-	case len(places) == 1:
-		noun = strings.ToLower(placeKinds[kinds[0]].en)
-	case len(kinds) == 1:
-		noun = placeKinds[kinds[0]].enMany
-	}
-	if others {
-		noun = "other " + noun
-	}
-	return fmt.Sprintf("%d %s", len(places), noun)
 }
 
 func longerThan(value string, longest int) error {

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"loa/gateway/alert"
 )
 
 // Sender is a name that SMS go out under, at one provider.
@@ -24,6 +26,7 @@ type Registered struct {
 	Provider string           `json:"provider" yaml:"provider"`
 	Sender   string           `json:"sender" yaml:"sender"`
 	Template string           `json:"template,omitempty" yaml:"template,omitempty"` // catalogue id, for people
+	Status   string           `json:"status,omitempty" yaml:"status,omitempty"`     // Exercise or Test, for people; empty: a real warning
 	Text     string           `json:"text" yaml:"text"`
 	Slots    []RegisteredSlot `json:"slots" yaml:"slots"`
 	Longest  string           `json:"longest,omitempty" yaml:"longest,omitempty"`   // an example with every slot at its longest
@@ -120,23 +123,41 @@ func (r *Renderer) registrable(e *entry) string {
 	return b.String()
 }
 
+// statuses lists what a text may carry: each is another text to the carrier.
+func statuses(template string) []alert.Status {
+	if only, mock := mocks[template]; mock {
+		return []alert.Status{only}
+	}
+	return []alert.Status{alert.Actual, alert.Exercise}
+}
+
 // ToRegister lists every SMS of the catalogue as it is to be registered for a
-// sender. The list can stand in the configuration as it is.
+// sender: as a real warning, and as the exercise or the test that it may be.
+// The list can stand in the configuration as it is.
 func (r *Renderer) ToRegister(from Sender) []Registered {
 	var out []Registered
 	for _, e := range r.catalogue.order {
 		if !e.shape().sms() {
 			continue
 		}
-		g := Registered{Provider: from.Provider, Sender: from.Sender, Template: e.String(), Text: r.registrable(e), Longest: e.longest}
+		var slots []RegisteredSlot
 		for _, p := range e.pieces {
-			if p.slot && p.text != "agency" && !slices.ContainsFunc(g.Slots, func(s RegisteredSlot) bool { return s.Name == p.text }) {
+			if p.slot && p.text != "agency" && !slices.ContainsFunc(slots, func(s RegisteredSlot) bool { return s.Name == p.text }) {
 				st := e.slots[p.text]
-				g.Slots = append(g.Slots, RegisteredSlot{Name: p.text, Type: st.kind, Longest: st.longest})
+				slots = append(slots, RegisteredSlot{Name: p.text, Type: st.kind, Longest: st.longest})
 			}
 		}
-		g.Parts, g.Encoding = r.opt.Parts(e.longest)
-		out = append(out, g)
+		for _, status := range statuses(e.template) {
+			g := Registered{
+				Provider: from.Provider, Sender: from.Sender, Template: e.String(), Slots: slices.Clone(slots),
+				Text: mark(r.registrable(e), status, e.shape()), Longest: mark(e.longest, status, e.shape()),
+			}
+			if status != alert.Actual {
+				g.Status = string(status)
+			}
+			g.Parts, g.Encoding = r.opt.Parts(g.Longest)
+			out = append(out, g)
+		}
 	}
 	return out
 }
@@ -159,14 +180,14 @@ func (r *Renderer) Registration(w io.Writer, from Sender, format string) error {
 
 func registrationCSV(w io.Writer, list []Registered) error {
 	out := csv.NewWriter(w)
-	rows := [][]string{{"provider", "sender", "template", "text", "slots", "longest", "encoding", "parts"}}
+	rows := [][]string{{"provider", "sender", "template", "status", "text", "slots", "longest", "encoding", "parts"}}
 	for _, g := range list {
 		slots := make([]string, len(g.Slots))
 		for i, s := range g.Slots {
 			slots[i] = fmt.Sprintf("%s:%s<=%d", s.Name, s.Type, s.Longest)
 		}
 		rows = append(rows, []string{
-			g.Provider, g.Sender, g.Template, g.Text, strings.Join(slots, "; "), g.Longest, g.Encoding, strconv.Itoa(g.Parts),
+			g.Provider, g.Sender, g.Template, g.Status, g.Text, strings.Join(slots, "; "), g.Longest, g.Encoding, strconv.Itoa(g.Parts),
 		})
 	}
 	return out.WriteAll(rows)

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"loa/gateway/alert"
 )
@@ -190,14 +191,45 @@ func (r *Renderer) FillInfo(info *alert.Info, rev *alert.Revision, areas []Place
 	}
 	f := &facts{rev: rev, info: info, areas: areas}
 	var texts [3]string
+	var errs []error
 	for i, form := range []Form{FormHeadline, FormDescription, FormInstruction} {
-		t, err := r.text(form, info.Lang(), f)
-		if err != nil {
-			return err
-		}
-		texts[i] = mark(t, rev.Status, shape{form, info.Lang()})
+		t, err := r.marked(form, info.Lang(), f)
+		errs = append(errs, err)
+		texts[i] = t
+	}
+	if err := errors.Join(errs...); err != nil {
+		return err
 	}
 	info.Headline, info.Description = texts[0], texts[1]
 	info.Instruction = strings.ReplaceAll(texts[2], itemSeparator, "\n")
 	return nil
+}
+
+// marked composes one form with its marker. A headline keeps to its limit: the
+// areas are counted rather than named, and what is longer still is cut at a
+// word, for the description says it all.
+func (r *Renderer) marked(form Form, lang string, f *facts) (string, error) {
+	sh := shape{form, lang}
+	t, err := r.text(form, lang, f)
+	if err != nil {
+		return "", err
+	}
+	t = mark(t, f.rev.Status, sh)
+	over := utf8.RuneCountInString(t) - alert.MaxHeadline
+	if form != FormHeadline || over <= 0 {
+		return t, nil
+	}
+	e := r.catalogue.entries[key{f.info.Template, form, lang}]
+	if st, ok := e.slots["areas"]; ok {
+		tight := *f
+		tight.room = max(1, st.longest-over)
+		if named, err := areaList(f.areas, sh, st.longest); err == nil {
+			tight.room = max(1, utf8.RuneCountInString(named)-over)
+		}
+		if t, err = r.text(form, lang, &tight); err != nil {
+			return "", err
+		}
+		t = mark(t, f.rev.Status, sh)
+	}
+	return shorten(t, alert.MaxHeadline), nil
 }
