@@ -40,6 +40,7 @@ var rooms = []room{
 	{"loa/gateway/config", []string{"loa/channels"}},
 	{"loa/gateway/ledger", []string{"loa/gateway/alert", "loa/gateway/area", "loa/gateway/audit", "loa/gateway/desk", "loa/gateway/audience", "loa/gateway/dispatch", "loa/gateway/delivery", "loa/gateway/coverage", "loa/gateway/account", "loa/channels"}},
 	{"loa/gateway/queue", []string{"loa/gateway/delivery", "loa/channels"}},
+	{"loa/gateway/watch", []string{"loa/gateway/alert", "loa/gateway/area", "loa/gateway/dispatch", "loa/gateway/delivery", "loa/channels"}},
 	{"loa/gateway/web", []string{"loa/gateway/web/*"}},
 	{"loa/gateway/web/api", []string{"loa/channels", "loa/gateway/alert", "loa/gateway/area", "loa/gateway/account", "loa/gateway/audience", "loa/gateway/cap", "loa/gateway/coverage", "loa/gateway/desk", "loa/gateway/render", "loa/gateway/dispatch", "loa/gateway/delivery"}},
 	{"loa/gateway/web/public", []string{"loa/channels", "loa/gateway/alert", "loa/gateway/area", "loa/gateway/coverage", "loa/gateway/desk"}},
@@ -48,6 +49,8 @@ var rooms = []room{
 	{"loa/gateway", []string{"loa/gateway/*", "loa/channels", "loa/templates", "loa/configs"}},
 	{"loa/templates", nil},
 	{"loa/configs", nil},
+	{"loa/cmd/loa/rig", []string{"loa/channels", "loa/channels/*", "loa/gateway/render", "loa/gateway/web/api", "loa/gateway/historytest", "loa/templates"}},
+	{"loa/cmd/loa/faults", []string{"loa/cmd/loa/rig", "loa/channels", "loa/channels/*", "loa/gateway/web/api", "loa/gateway/historytest"}},
 	{"loa/cmd/loa", []string{"loa/gateway", "loa/gateway/*", "loa/channels", "loa/channels/*", "loa/templates", "loa/configs"}},
 }
 

@@ -1,0 +1,80 @@
+package rig
+
+import (
+	"bytes"
+	"encoding/csv"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"loa/channels"
+	crowd "loa/channels/app/standin"
+	push "loa/channels/webpush/standin"
+)
+
+// homes are communes of Quảng Ninh that people live in here.
+var homes = []string{"06652", "06673", "06685", "06994", "07192", "06799", "06862", "06978", "07090", "06712"}
+
+// draw makes the people, who are the same in every run.
+func (r *Rig) draw() {
+	r.Helper()
+	n := r.Options.People
+	phones, browsers := n*6/10, n*3/10
+	var subs []push.Subscription
+	if browsers > 0 {
+		body := fmt.Sprintf(`{"count": %d, "from": 0}`, browsers)
+		resp, err := http.Post(r.push+"/subscribe", "application/json", strings.NewReader(body)) //nolint:noctx // loopback
+		if err != nil {
+			r.Fatal(err)
+		}
+		err = json.NewDecoder(resp.Body).Decode(&subs)
+		_ = resp.Body.Close()
+		if err != nil || len(subs) != browsers {
+			r.Fatalf("%d subscriptions, %v", len(subs), err)
+		}
+	}
+	keys := crowd.New(crowd.Options{Seed: "rig"})
+	for i := range n {
+		p := Person{Kind: channels.App, Commune: homes[i%len(homes)]}
+		switch {
+		case i < phones:
+			p.Kind, p.Address = channels.SMS, fmt.Sprintf("+8491%07d", i)
+		case i < phones+browsers:
+			text, err := json.Marshal(subs[i-phones])
+			if err != nil {
+				r.Fatal(err)
+			}
+			p.Kind, p.Address = channels.WebPush, string(text)
+		default:
+			p.Address = keys.Key(i - phones - browsers)
+		}
+		r.People = append(r.People, p)
+	}
+}
+
+// subscribe imports the people.
+func (r *Rig) subscribe(n *Node) {
+	r.Helper()
+	var file bytes.Buffer
+	w := csv.NewWriter(&file)
+	_ = w.Write([]string{"kind", "address", "commune", "language", "basis", "consent_text", "consent_at", "roster"})
+	for _, p := range r.People {
+		_ = w.Write([]string{string(p.Kind), p.Address, p.Commune, "vi", "consent", "v1", "2026-01-02T03:04:05+07:00", "false"})
+	}
+	w.Flush()
+	n.Loa("", file.String(), "subscribers", "import", "-")
+}
+
+// OpenCalls is workers × window over all channels of one node; the app has one
+// call a worker, for a commune's whole batch.
+func (r *Rig) OpenCalls() int {
+	batch, perCommune := 0, map[string]int{}
+	for _, p := range r.People {
+		if p.Kind == channels.App {
+			perCommune[p.Commune]++
+			batch = max(batch, perCommune[p.Commune])
+		}
+	}
+	return SMSWorkers*SMSWindow + PushWorkers*PushWindow + AppWorkers*batch*64
+}

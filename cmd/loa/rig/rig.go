@@ -1,0 +1,153 @@
+// Package rig plays a province for tests: Loa's gateways, its providers, Redis
+// and the subscribers' apps as separate processes that can be killed, frozen
+// and cut off, with the providers' own books as the ground truth. It knows the
+// commands and the API of the product and nothing of its rooms.
+package rig
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"loa/channels"
+	crowd "loa/channels/app/standin"
+)
+
+// What every rig's configuration says.
+const (
+	Account = "AC00000000000000000000000000000001"
+	Sender  = "QuangNinh"
+	token   = "0123456789abcdef0123456789abcdef"
+	master  = "S2V5IG9mIGEgdGVzdCwgMzIgYnl0ZXMgbG9uZy4uLiE="
+)
+
+// Options say what kind of province is played.
+type Options struct {
+	People   int    // 60 % SMS, 30 % web push, 10 % app
+	Postgres string // connection string; empty: SQLite
+	Redis    string // the section of the configuration; empty: a server of its own
+	// PerSecond is how many SMS may leave each second; 0: no limit. It makes an
+	// alert's middle wide enough for a fault.
+	PerSecond   int
+	ResendAfter time.Duration // default 3 s
+	Tags        []string      // build tags of the gateway
+	CarrierArgs []string      // how the carrier misbehaves
+	PushArgs    []string      // how the push service does
+	LogLevel    string        // default info
+	// Extra is added to the configuration, its lines as they stand.
+	Extra string
+	// Before and BeforePush are asked for the address that the gateway uses
+	// for a provider, given the real one; nil: that one.
+	Before, BeforePush func(addr string) string
+}
+
+// Rig is a province.
+type Rig struct {
+	testing.TB
+
+	Options Options
+
+	Dir    string
+	Bin    string
+	Door   *Proxy // leads people, apps and callbacks to a gateway that lives
+	Redis  *Redis // nil if Options named one
+	People []Person
+	Nodes  []*Node
+
+	carrier, push string // where the providers listen, scheme and all
+	Carrier, Push *Process
+	pushKey       channels.Secret
+	crowd         *crowd.Crowd
+	tokens        [2]string // of the author and the approver
+}
+
+// Person is a subscriber.
+type Person struct {
+	Kind    channels.Kind
+	Address string
+	Commune string
+}
+
+// The concurrency of every rig's channels.
+const (
+	SMSWorkers  = 4
+	SMSWindow   = 16
+	PushWorkers = 2
+	PushWindow  = 32
+	AppWorkers  = 2
+)
+
+// New makes a province: providers and Redis run, people are subscribed, no
+// gateway runs yet.
+func New(t testing.TB, o Options) *Rig {
+	t.Helper()
+	Need(t, "redis-server", "redis-cli")
+	if o.LogLevel == "" {
+		o.LogLevel = "info"
+	}
+	if o.ResendAfter == 0 {
+		o.ResendAfter = 3 * time.Second
+	}
+	r := &Rig{TB: t, Options: o, Dir: t.TempDir(), Bin: Build(t, o.Tags...), Door: NewProxy(t)}
+	if r.Options.Redis == "" {
+		r.Redis = StartRedis(t)
+		r.Options.Redis = fmt.Sprintf(`{addr: %q}`, r.Redis.Addr)
+	}
+	r.Carrier, r.carrier = r.standin("sms", r.CarrierBooks(), o.CarrierArgs...)
+	r.Push, r.push = r.standin("push", r.PushBooks(), o.PushArgs...)
+	r.draw()
+	node := r.addNode()
+	r.tokens = [2]string{r.person(node, "Nguyễn Thị Soạn"), r.person(node, "Trần Văn Duyệt")}
+	r.subscribe(node)
+	return r
+}
+
+// standin starts a provider and returns the base of its URLs.
+func (r *Rig) standin(kind, books string, args ...string) (*Process, string) {
+	r.Helper()
+	p := Start(r, []string{"LOA_STANDIN_TOKEN=" + token}, r.Bin, append([]string{"standin", kind, "--books", books}, args...)...)
+	line, err := bufio.NewReader(p.Stdout).ReadString('\n')
+	if err != nil {
+		r.Fatalf("the %s stand-in: %v: %s", kind, err, p.Said())
+	}
+	return p, strings.TrimSpace(strings.TrimPrefix(line, "listening on "))
+}
+
+// RestartCarrier starts the carrier again on its books and its address, which
+// must be dead by then.
+func (r *Rig) RestartCarrier(args ...string) {
+	r.Helper()
+	listen := strings.TrimPrefix(r.carrier, "http://")
+	r.Carrier, _ = r.standin("sms", r.CarrierBooks(), append([]string{"--listen", listen}, args...)...)
+}
+
+// CarrierBooks and PushBooks are the providers' files of what they took.
+func (r *Rig) CarrierBooks() string { return filepath.Join(r.Dir, "sms.books") }
+
+// PushBooks is the push service's.
+func (r *Rig) PushBooks() string { return filepath.Join(r.Dir, "push.books") }
+
+// Apps is how many people have the app.
+func (r *Rig) Apps() int { return r.Options.People - r.Options.People*6/10 - r.Options.People*3/10 }
+
+// connect brings the apps on line through the door, and keeps them there.
+func (r *Rig) connect() {
+	r.Helper()
+	first := r.Options.People - r.Apps()
+	r.crowd = crowd.New(crowd.Options{
+		URL: "ws://" + r.Door.Addr() + "/channels/hub/ws", Seed: "rig", Language: "vi",
+		Communes: func(i int) []string { return []string{r.People[first+i].Commune} },
+		Pause:    200 * time.Millisecond,
+	})
+	ctx, cancel := context.WithCancel(context.Background())
+	gone := make(chan struct{})
+	go func() { r.crowd.Run(ctx, r.Apps()); close(gone) }()
+	r.Cleanup(func() { cancel(); <-gone })
+	Eventually(r, 30*time.Second, "the apps to connect", func() (bool, string) {
+		return r.crowd.Connected() == r.Apps(), fmt.Sprint(r.crowd.Connected())
+	})
+}
