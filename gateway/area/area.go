@@ -3,12 +3,19 @@
 // another room.
 package area
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // Code is an official administrative code (Decision 19/2025/QĐ-TTg): two
 // digits for a province, five for a commune. It is text: leading zeros count.
 // Three digits name a district, a level that ended on 1 July 2025.
 type Code string
+
+// Reserved reports whether the code names a cell of the gateway's own, of
+// recipients who are no public: no commune has such a code.
+func (c Code) Reserved() bool { return strings.HasPrefix(string(c), "loa-") }
 
 // ValueName is the CAP geocode valueName of Code.
 const ValueName = "VN-NSO-2025"

@@ -1,0 +1,106 @@
+package watch
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"loa/channels"
+	"loa/gateway/alert"
+	"loa/gateway/delivery"
+	"loa/gateway/dispatch"
+)
+
+// The reserved cells. They are no communes: nobody subscribes there, no warning
+// is for them, and what is counted there is counted nowhere else.
+const (
+	CanaryCell = "loa-canary"
+	DutyCell   = "loa-duty"
+)
+
+// valueName is the CAP geocode valueName of areas: what it says of a cell is
+// where dispatch looks for people.
+const valueName = "VN-NSO-2025"
+
+// Own reports whether an alert is one of ours, which the public is never shown.
+func Own(rev *alert.Revision) bool { return rev != nil && rev.Source == source }
+
+// source is the CAP source of our revisions. An author cannot give it to a
+// warning by mistake: it is not an address of anybody.
+const source = "loa-watch"
+
+// The texts of our messages, entries of the catalogue.
+const (
+	canaryTemplate = "any.test"
+	dutyTemplate   = "duty.page"
+	endTemplate    = "duty.end"
+)
+
+// Outcomes counts the recipients of one of our revisions by what has come of
+// them; all zero: it has not been cut yet.
+type Outcomes [channels.OutcomeCount]int
+
+// Store is what watch needs of the ledger; each method is one transaction.
+type Store interface {
+	// Issue makes the revision live, in place of the earlier one of its alert,
+	// and stores the request. It returns false, storing nothing, if there is one
+	// with this number or a higher one: another node was quicker.
+	Issue(ctx context.Context, rev *alert.Revision, r dispatch.Request) (bool, error)
+	Outcomes(ctx context.Context, id alert.ID, revision int) (Outcomes, error)
+}
+
+// roster is a request to a few endpoints, by their ids.
+func roster(rev *alert.Revision, cause dispatch.Cause, p delivery.Priority, kinds []channels.Kind, ids []int64) (dispatch.Request, error) {
+	r := dispatch.Request{
+		Key: "watch/" + rev.Identifier, Alert: rev.Alert, Revision: rev.Number, Cause: cause, Priority: p,
+		Kinds: kinds, Roster: true, People: ids,
+	}
+	for _, id := range ids {
+		r.Snapshot = max(r.Snapshot, id)
+	}
+	if len(ids) > dispatch.MaxRoster {
+		return r, dispatch.ErrRoster
+	}
+	return r, r.Validate()
+}
+
+// revision is the frame of our messages. It is the same on every node: all of
+// it follows from the arguments.
+func revision(sender string, id alert.ID, number int, sent, expires time.Time, cell, template string, slots map[string]string) *alert.Revision {
+	return &alert.Revision{
+		Alert: id, Number: number, Identifier: id.Identifier(number), Sender: sender, Sent: sent,
+		MsgType: alert.MsgAlert, Scope: alert.Private, Addresses: []string{cell}, Source: source,
+		Infos: []alert.Info{{
+			Language: "vi-VN", Categories: []alert.Category{"Infra"}, Event: "Tự kiểm tra", ResponseTypes: []alert.ResponseType{"None"},
+			Urgency: "Unknown", Severity: alert.Minor, Certainty: "Unknown", Effective: sent, Expires: expires,
+			Areas:    []alert.Area{{Desc: cell, Geocodes: []alert.NamedValue{{Name: valueName, Value: cell}}}},
+			Template: template, Slots: slots,
+		}},
+	}
+}
+
+// canaryRevision is the test message of a channel in the slot that began at.
+func canaryRevision(sender string, kind channels.Kind, began time.Time, every time.Duration) *alert.Revision {
+	rev := revision(sender, alert.ID("canary-"+string(kind)), int(began.Unix()/60), began, began.Add(2*every), CanaryCell, canaryTemplate, nil)
+	rev.Status, rev.Code = alert.Test, "TEST"
+	return rev
+}
+
+// dutyExpiry is how long a page is worth sending.
+const dutyExpiry = 30 * time.Minute
+
+// dutyRevision is a page as people read it. Its number counts in steps of Gap,
+// so that several nodes and a restart tell of a cause once. It is no test, and
+// goes to nobody but the people on duty.
+func dutyRevision(sender string, p Page) *alert.Revision {
+	slot := p.At.Truncate(Gap)
+	number, template := 2*int(slot.Unix()/int64(Gap/time.Second)), dutyTemplate
+	if p.Resolved {
+		number, template = number+1, endTemplate
+	}
+	w := catalogue[p.Cause]
+	slots := map[string]string{"cause": w.vi, "cause.ascii": w.plain}
+	rev := revision(sender, alert.ID(fmt.Sprintf("duty-%s", p.Cause)), number, p.At, p.At.Add(dutyExpiry), DutyCell, template, slots)
+	rev.Status, rev.Code = alert.Actual, "DUTY"
+	return rev
+}
