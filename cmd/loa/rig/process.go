@@ -113,8 +113,16 @@ type Process struct {
 // Start starts a program. Its standard error is shown if the test fails.
 func Start(t testing.TB, env []string, name string, args ...string) *Process {
 	t.Helper()
+	return startWith(t, nil, env, name, args...)
+}
+
+func startWith(t testing.TB, stdin *os.File, env []string, name string, args ...string) *Process {
+	t.Helper()
 	cmd := exec.Command(name, args...) //nolint:noctx,gosec // killed at the test's end; of this package
 	p := &Process{Cmd: cmd, ended: make(chan struct{})}
+	if stdin != nil {
+		p.Stdin = stdin
+	}
 	p.Env = append(os.Environ(), env...)
 	p.Stderr = &p.stderr
 	out, err := p.StdoutPipe()
