@@ -105,7 +105,10 @@ func (l *Ledger) moveKnown(ctx context.Context, id int64) error {
 		if err != nil {
 			return 0, err
 		}
-		for _, k := range rows {
+		for i, k := range rows {
+			if i > 0 && t.pressed() {
+				break
+			}
 			e, err := endpointByID(t, k.endpoint)
 			if err != nil {
 				return 0, err
@@ -132,12 +135,16 @@ func dropRows(t tx) (int, error) {
 	if ok, err := one(t, "SELECT id, first_id, last_id FROM import WHERE state = ? ORDER BY id LIMIT 1"+t.dialect().lock, []any{importDropped}, &id, &first, &last); err != nil || !ok {
 		return 0, err
 	}
-	upto := min(first+sweepRows-1, last)
-	if err := unlistRange(t, id, first, upto); err != nil {
-		return 0, err
-	}
-	if _, err := t.exec("DELETE FROM endpoint WHERE id >= ? AND id <= ? AND import = ?", first, upto, id); err != nil {
-		return 0, err
+	upto, end := first-1, min(first+sweepRows-1, last)
+	for upto < end && (upto < first || !t.pressed()) {
+		from := upto + 1
+		upto = min(upto+int64(t.dialect().stride), end)
+		if err := unlistRange(t, id, from, upto); err != nil {
+			return 0, err
+		}
+		if _, err := t.exec("DELETE FROM endpoint WHERE id >= ? AND id <= ? AND import = ?", from, upto, id); err != nil {
+			return 0, err
+		}
 	}
 	if _, err := t.exec("UPDATE import SET first_id = ? WHERE id = ?", upto+1, id); err != nil {
 		return 0, err
@@ -178,7 +185,10 @@ func closeDead(t tx) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	for _, id := range ids {
+	for i, id := range ids {
+		if i > 0 && t.pressed() {
+			break
+		}
 		if _, err := t.exec("UPDATE progress SET due_at = NULL WHERE batch = ?", id); err != nil {
 			return 0, err
 		}

@@ -1,18 +1,13 @@
 package ledger
 
 import (
-	"context"
-	"encoding/binary"
 	"errors"
 	"slices"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"loa/channels"
-	"loa/gateway/area"
 	"loa/gateway/audience"
-	"loa/gateway/delivery"
 )
 
 func TestImportIsInvisibleUntilTheFlip(t *testing.T) {
@@ -146,81 +141,4 @@ func TestInterruptedImport(t *testing.T) {
 	l = openAt(t, path, Options{})
 	same(t, "commune left", 1, counted(t, l, "06649"))
 	same(t, "commune moved to", 1, counted(t, l, "06652"))
-}
-
-// stageMany stages n rows over the pilot communes, told apart by salt.
-func stageMany(ctx context.Context, a audience.Store, id audience.ImportID, salt, n int) error {
-	for from := 0; from < n; from += 1000 {
-		es := make([]audience.Sealed, min(1000, n-from))
-		for i := range es {
-			k := from + i
-			e := &es[i]
-			e.Kind, e.Language, e.Basis, e.ConsentText, e.ConsentAt = channels.SMS, "vi", audience.Consent, "v1", noon
-			e.Commune = communeOf(k)
-			e.Cipher = make([]byte, 40)
-			binary.LittleEndian.PutUint64(e.Cipher, uint64(k))
-			// A keyed hash looks random.
-			binary.LittleEndian.PutUint64(e.Lookup[:], uint64(k)*0x9e3779b97f4a7c15)
-			binary.LittleEndian.PutUint64(e.Lookup[8:], uint64(k+salt*1_000_000_000)+1)
-		}
-		if err := a.Stage(ctx, id, es); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-const pilot = 168
-
-func communeOf(k int) area.Code {
-	n := k % pilot
-	return area.Code([]byte{'0', '7', byte('0' + n/100), byte('0' + n/10%10), byte('0' + n%10)})
-}
-
-// TestGreatImport imports many rows while batches are claimed: claims go on,
-// and all rows become visible at once.
-func TestGreatImport(t *testing.T) {
-	t.Parallel()
-	both(t, func(t *testing.T, open opener) {
-		l := open(t, Options{})
-		n := 100_000
-		if _, lite := l.db.(*lite); lite && !testing.Short() && !raceEnabled {
-			n = 1_000_000
-		}
-		approve(t, l, "a1")
-		var communes []area.Code
-		for k := range pilot {
-			communes = append(communes, communeOf(k))
-		}
-		id := got(l.Audience().Begin(t.Context(), noon, "all.csv"))(t)
-		var done atomic.Bool
-		staged := make(chan error, 1)
-		began := time.Now()
-		go func() {
-			staged <- stageMany(t.Context(), l.Audience(), id, 0, n)
-			done.Store(true)
-		}()
-		var waits []time.Duration
-		for first := int64(1); !done.Load(); first += 100 {
-			b := cut(t, l, "a1", batch("a1", first, 10))[0]
-			at := time.Now()
-			fence := claim(t, l, noon, b)[0].Fence
-			waits = append(waits, time.Since(at))
-			advance(t, l, noon, delivery.Step{Batch: b, Fence: fence, Return: true})
-			if len(waits)%64 == 1 && counted(t, l, communes...) != 0 {
-				t.Fatal("a staged row is visible")
-			}
-			time.Sleep(5 * time.Millisecond)
-		}
-		must(t, <-staged)
-		slices.Sort(waits)
-		t.Logf("%d rows in %s; of %d claims meanwhile the median took %s, the 99th percentile %s, the longest %s", n, time.Since(began).Round(time.Millisecond),
-			len(waits), waits[len(waits)/2], waits[len(waits)*99/100], waits[len(waits)-1])
-		began = time.Now()
-		added, known, err := l.Audience().Flip(t.Context(), id, noon)
-		must(t, err)
-		t.Logf("listed and shown in %s", time.Since(began).Round(time.Millisecond))
-		same(t, "added, known", []int{n, 0}, []int{added, known})
-		same(t, "count", n, counted(t, l, communes...))
-	})
 }

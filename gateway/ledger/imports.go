@@ -81,10 +81,6 @@ func importIn(t tx, id audience.ImportID, states ...string) error {
 // maxStage is the largest Stage.
 const maxStage = 1000
 
-// stagePart is how many rows of a Stage share a commit: an act that arrives
-// meanwhile waits for it.
-const stagePart = 500
-
 // Stage stores rows that nobody sees yet. After an error some of them may be
 // staged; to stage them again is harmless, and so is to abort.
 func (l audienceStore) Stage(ctx context.Context, id audience.ImportID, es []audience.Sealed) error {
@@ -95,38 +91,54 @@ func (l audienceStore) Stage(ctx context.Context, id audience.ImportID, es []aud
 		return fmt.Errorf("ledger: stage: %d rows, at most %d at once", len(es), maxStage)
 	}
 	touched := ns(l.now())
-	for part := range slices.Chunk(es, stagePart) {
-		err := l.db.write(ctx, bulk, func(t tx) error { return stage(t, id, part, touched) })
+	for len(es) > 0 {
+		n := 0
+		err := l.db.write(ctx, bulk, func(t tx) (err error) {
+			n, err = stage(t, id, es, touched)
+			return err
+		})
 		if err != nil {
 			return fmt.Errorf("ledger: stage: %w", err)
 		}
+		es = es[n:]
 	}
 	return nil
 }
 
-func stage(t tx, id audience.ImportID, es []audience.Sealed, touched int64) error {
-	last, err := take(t, "endpoint", len(es))
+// stage stores the first rows of es, as many as it may, and says how many.
+func stage(t tx, id audience.ImportID, es []audience.Sealed, touched int64) (n int, err error) {
+	// Whoever writes endpoints holds this row.
+	last, err := take(t, "endpoint", 0)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	if err := importIn(t, id, importOpen); err != nil {
-		return err
+		return 0, err
 	}
 	cells := tallies{}
-	rows := make([][]any, len(es))
-	for i := range es {
-		rows[i] = insertRow(&es[i], last+1+int64(i), int64(id))
-		cells[cellOf(&es[i], int64(id))]++
-	}
-	if err := t.insert("endpoint", insertColumns, rows); err != nil {
-		return err
+	for part := range slices.Chunk(es, t.dialect().stride) {
+		rows := make([][]any, len(part))
+		for i := range part {
+			n++
+			rows[i] = insertRow(&part[i], last+int64(n), int64(id))
+			cells[cellOf(&part[i], int64(id))]++
+		}
+		if err := t.insert("endpoint", insertColumns, rows); err != nil {
+			return 0, err
+		}
+		if t.pressed() {
+			break
+		}
 	}
 	if err := cells.write(t); err != nil {
-		return err
+		return 0, err
+	}
+	if _, err := take(t, "endpoint", n); err != nil {
+		return 0, err
 	}
 	_, err = t.exec("UPDATE import SET touched = ?, added = added + ?, first_id = CASE WHEN first_id = 0 THEN ? ELSE first_id END, last_id = ? WHERE id = ?",
-		touched, int64(len(es)), last+1, last+int64(len(es)), int64(id))
-	return err
+		touched, int64(n), last+1, last+int64(n), int64(id))
+	return n, err
 }
 
 // Flip lists an import's rows in small commits, then shows all in one more.

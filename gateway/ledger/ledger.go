@@ -56,9 +56,6 @@ func OpenSQLite(ctx context.Context, path string, opt Options) (*Ledger, error) 
 }
 
 func start(ctx context.Context, db base, opt Options, alone bool) (*Ledger, error) {
-	if opt.Log == nil {
-		opt.Log = slog.New(slog.DiscardHandler)
-	}
 	l := &Ledger{db: db, now: opt.Now, log: opt.Log}
 	l.ctx, l.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	l.closed = sync.OnceValue(func() error {

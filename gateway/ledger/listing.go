@@ -1,19 +1,26 @@
 package ledger
 
 import (
+	"bytes"
+	"cmp"
 	"context"
+	"slices"
 
 	"loa/gateway/audience"
 )
 
-// listRows is how many staged rows are listed in one commit. They come in the
-// order of their hashes, so they dirty few pages.
-const listRows = 500
+// An import is listed in runs of rows that are sorted in memory by their
+// hashes, so that few pages are dirtied, and no read stays open meanwhile: it
+// would keep the log from starting anew. A run takes some 10 MB.
+const (
+	listRun  = 250_000
+	listRows = 1000 // in one commit at most
+)
 
 // stagedRow is a row of an import that is to be listed.
 type stagedRow struct {
 	kind int64
-	hash []byte
+	hash [16]byte
 	id   int64
 }
 
@@ -31,68 +38,70 @@ func (l audienceStore) list(ctx context.Context, id audience.ImportID) error {
 		_, err := one(t, "SELECT first_id, last_id FROM import WHERE id = ?", []any{int64(id)}, &first, &last)
 		return err
 	})
+	for ; err == nil && first <= last; first += listRun {
+		err = l.listRun(ctx, id, first, min(first+listRun-1, last))
+	}
+	return err
+}
+
+// listRun lists the rows of some ids.
+func (l audienceStore) listRun(ctx context.Context, id audience.ImportID, first, last int64) error {
+	var rows []stagedRow
+	err := l.db.read(ctx, func(t tx) error {
+		rows = rows[:0]
+		return t.each("SELECT kind, lookup, id FROM endpoint WHERE id >= ? AND id <= ? AND import = ?", []any{first, last, int64(id)},
+			func(scan func(...any) error) error {
+				var r stagedRow
+				var hash []byte
+				if err := scan(&r.kind, &hash, &r.id); err != nil {
+					return err
+				}
+				r.hash = [16]byte(hash)
+				rows = append(rows, r)
+				return nil
+			})
+	})
 	if err != nil {
 		return err
 	}
-	return l.db.read(ctx, func(t tx) error {
-		part := make([]stagedRow, 0, listRows)
-		flush := func() error {
-			if len(part) == 0 {
-				return nil
-			}
-			err := l.db.write(ctx, bulk, func(t tx) error { return listPart(t, id, part, ns(l.now())) })
-			part = part[:0]
+	slices.SortFunc(rows, func(a, b stagedRow) int {
+		return cmp.Or(cmp.Compare(a.kind, b.kind), bytes.Compare(a.hash[:], b.hash[:]), cmp.Compare(a.id, b.id))
+	})
+	for len(rows) > 0 {
+		n := 0
+		err := l.db.write(ctx, bulk, func(t tx) (err error) {
+			n, err = listPart(t, id, rows[:min(len(rows), listRows)], ns(l.now()))
 			return err
-		}
-		err := t.each("SELECT kind, lookup, id FROM endpoint WHERE id >= ? AND id <= ? AND import = ? ORDER BY kind, lookup, id", []any{first, last, int64(id)},
-			func(scan func(...any) error) error {
-				var r stagedRow
-				if err := scan(&r.kind, &r.hash, &r.id); err != nil {
-					return err
-				}
-				if len(part) == cap(part) || (len(part) > 0 && part[0].kind != r.kind) {
-					if err := flush(); err != nil {
-						return err
-					}
-				}
-				part = append(part, r)
-				return nil
-			})
+		})
 		if err != nil {
 			return err
 		}
-		return flush()
-	})
+		rows = rows[n:]
+	}
+	return nil
 }
 
-// listPart lists some rows of one kind.
-func listPart(t tx, id audience.ImportID, part []stagedRow, touched int64) error {
+// listPart lists the first of the rows, as many as it may, and says how many.
+func listPart(t tx, id audience.ImportID, rows []stagedRow, touched int64) (n int, err error) {
 	// Whoever writes endpoints holds this row.
 	if _, err := take(t, "endpoint", 0); err != nil {
-		return err
+		return 0, err
 	}
 	if err := importIn(t, id, importSorting); err != nil {
-		return err
+		return 0, err
 	}
-	hashes := make([][]byte, len(part))
-	for i := range part {
-		hashes[i] = part[i].hash
-	}
-	known, err := listed(t, part[0].kind, hashes)
-	if err != nil {
-		return err
-	}
-	l := listing{t: t, imp: int64(id), known: known}
-	for _, r := range part {
-		if err := l.row(r); err != nil {
-			return err
+	l := listing{t: t, imp: int64(id)}
+	for part := range slices.Chunk(rows, t.dialect().stride) {
+		if err := l.part(part); err != nil {
+			return 0, err
+		}
+		n += len(part)
+		if t.pressed() {
+			break
 		}
 	}
-	if err := t.insert("lookup", []string{"kind", "hash", "id"}, l.fresh); err != nil {
-		return err
-	}
 	_, err = t.exec("UPDATE import SET touched = ?, known = known + ? WHERE id = ?", touched, int64(l.again), int64(id))
-	return err
+	return n, err
 }
 
 type listing struct {
@@ -103,9 +112,37 @@ type listing struct {
 	again int     // rows whose address was known
 }
 
+// part lists some rows, which may be of several kinds.
+func (l *listing) part(rows []stagedRow) (err error) {
+	for len(rows) > 0 {
+		kind := rows[0].kind
+		n := slices.IndexFunc(rows, func(r stagedRow) bool { return r.kind != kind })
+		if n < 0 {
+			n = len(rows)
+		}
+		hashes := make([][]byte, n)
+		for i := range hashes {
+			hashes[i] = rows[i].hash[:]
+		}
+		if l.known, err = listed(l.t, kind, hashes); err != nil {
+			return err
+		}
+		l.fresh = nil
+		for _, r := range rows[:n] {
+			if err := l.row(r); err != nil {
+				return err
+			}
+		}
+		if err := l.t.insert("lookup", []string{"kind", "hash", "id"}, l.fresh); err != nil {
+			return err
+		}
+		rows = rows[n:]
+	}
+	return nil
+}
+
 func (l *listing) row(r stagedRow) error {
-	hash := [16]byte(r.hash)
-	id := l.known[hash]
+	id := l.known[r.hash]
 	if id == r.id {
 		return nil // listed by an earlier attempt
 	}
@@ -133,8 +170,8 @@ func (l *listing) row(r stagedRow) error {
 	if old != nil {
 		return fold(l.t, l.imp, r.id, old)
 	}
-	l.fresh = append(l.fresh, []any{r.kind, r.hash, r.id})
-	l.known[hash] = r.id
+	l.fresh = append(l.fresh, []any{r.kind, r.hash[:], r.id})
+	l.known[r.hash] = r.id
 	return nil
 }
 

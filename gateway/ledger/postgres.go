@@ -105,6 +105,8 @@ var pgDialect = dialect{
  CROSS JOIN LATERAL (SELECT hash, id FROM lookup WHERE lookup.hash = h AND lookup.kind = ? LIMIT 1) k`,
 	ints: func(v []int64) any { return v },
 	strs: func(v []string) any { return v },
+	// Others need not wait for bulk work, and each statement is a journey.
+	stride: maxStage,
 }
 
 // pgTx is one transaction.
@@ -147,3 +149,4 @@ func (t *pgTx) clock() (n int64, err error) {
 func (t *pgTx) boot() string     { return "postgresql" }
 func (t *pgTx) dialect() dialect { return pgDialect }
 func (t *pgTx) leased() *leases  { return nil }
+func (t *pgTx) pressed() bool    { return false }

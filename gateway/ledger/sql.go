@@ -24,6 +24,9 @@ type tx interface {
 	// leased holds the batches that the writer knows by heart, nil if others
 	// may write to them.
 	leased() *leases
+	// pressed tells bulk work to end with what it has done: acts wait, or it
+	// has taken its time.
+	pressed() bool
 }
 
 // dialect is where the two databases part.
@@ -38,6 +41,9 @@ type dialect struct {
 	// listed asks for many hashes (the first argument) of a kind at once, by
 	// the index whatever the planner believes. Empty: ask for one at a time.
 	listed string
+	// stride is how many rows bulk work handles before it asks whether it is
+	// pressed.
+	stride int
 }
 
 // lane orders waiting transactions of the one writer.

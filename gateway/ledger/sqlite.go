@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/url"
 	"path/filepath"
 	"strings"
@@ -22,6 +23,7 @@ type lite struct {
 	wdb, rdb *sql.DB
 	path     string
 	w        *writer
+	c        *checkpointer
 	now      func() int64
 	life     string
 	own      *reader      // statements of the writer's connection
@@ -73,7 +75,7 @@ func openLite(ctx context.Context, path string, opt Options) (*lite, error) {
 		return nil, fmt.Errorf("ledger: path %q: '?', '#' and '%%' are not allowed", path)
 	}
 	common := []string{"busy_timeout(5000)", "foreign_keys(1)", "temp_store(memory)", "cache_size(-32768)"}
-	write := append([]string{"journal_mode(wal)", "synchronous(full)", "secure_delete(1)", "journal_size_limit(67108864)"}, common...)
+	write := append([]string{"journal_mode(wal)", "synchronous(full)", "secure_delete(1)", "journal_size_limit(67108864)", "wal_autocheckpoint(0)"}, common...)
 	if opt.maxPages > 0 {
 		write = append(write, fmt.Sprintf("max_page_count(%d)", opt.maxPages))
 	}
@@ -104,10 +106,14 @@ func openLite(ctx context.Context, path string, opt Options) (*lite, error) {
 		}
 		readers <- &reader{conn: c, stmts: make(map[string]*sql.Stmt)}
 	}
+	check, err := newCheckpointer(ctx, path, opt.Log)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("ledger: %s: %w", path, err), rdb.Close(), conn.Close(), wdb.Close())
+	}
 	var life [8]byte
 	_, _ = rand.Read(life[:])
 	start := opt.Now()
-	d := &lite{wdb: wdb, rdb: rdb, path: path, life: hex.EncodeToString(life[:]), readers: readers, closed: make(chan struct{})}
+	d := &lite{wdb: wdb, rdb: rdb, path: path, life: hex.EncodeToString(life[:]), readers: readers, closed: make(chan struct{}), c: check}
 	// Differences of the injected clock are monotonic where it is.
 	d.now = func() int64 { return start.UnixNano() + int64(opt.Now().Sub(start)) }
 	d.own = &reader{conn: conn, stmts: make(map[string]*sql.Stmt)}
@@ -116,7 +122,8 @@ func openLite(ctx context.Context, path string, opt Options) (*lite, error) {
 		now:  d.now,
 		life: d.life, known: newLeases(),
 		prepare: d.own.prepare,
-	})
+	}, check.committed)
+	check.start(d.w)
 	return d, nil
 }
 
@@ -153,6 +160,7 @@ func (d *lite) read(ctx context.Context, do func(tx) error) error {
 func (d *lite) close() error {
 	var errs []error
 	d.once.Do(func() {
+		errs = append(errs, d.c.close())
 		d.w.close()
 		close(d.closed)
 		for range cap(d.readers) {
@@ -169,6 +177,7 @@ var liteDialect = dialect{
 	inStrs: " IN (SELECT value FROM json_each(?))",
 	ints:   func(v []int64) any { return jsonText(v) },
 	strs:   func(v []string) any { return jsonText(v) },
+	stride: 32,
 }
 
 func jsonText(v any) string {
@@ -188,6 +197,7 @@ type liteTx struct {
 	now     func() int64
 	life    string
 	known   *leases
+	press   func() bool // of the writer
 }
 
 func (t *liteTx) exec(query string, args ...any) (int64, error) {
@@ -253,11 +263,15 @@ func (t *liteTx) clock() (int64, error) { return t.now(), nil }
 func (t *liteTx) boot() string          { return t.life }
 func (t *liteTx) dialect() dialect      { return liteDialect }
 func (t *liteTx) leased() *leases       { return t.known }
+func (t *liteTx) pressed() bool         { return t.press() }
 
 // defaults fills what the caller left out.
 func (o Options) defaults() Options {
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
 	}
 	if o.Readers <= 0 {
 		o.Readers = 4

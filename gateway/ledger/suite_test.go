@@ -92,10 +92,23 @@ func record(act string, id alert.ID) audit.Record {
 // alert's id as its key.
 func approve(t teller, l *Ledger, id alert.ID) desk.Case {
 	t.Helper()
+	return sign(t, l, submit(t, l, id))
+}
+
+// submit carries an alert from nothing to submitted.
+func submit(t teller, l *Ledger, id alert.ID) desk.Case {
+	t.Helper()
 	c := draft(id)
 	must(t, l.Desk().Create(t.Context(), c, record("alert.draft", id)))
 	c.State, c.Hash = alert.Submitted, desk.SubmissionHash{1, 2, 3}
 	must(t, l.Desk().Apply(t.Context(), desk.Change{Case: c, From: alert.Drafted, Records: []audit.Record{record("alert.submit", id)}}))
+	return c
+}
+
+// sign approves a submitted alert.
+func sign(t teller, l *Ledger, c desk.Case) desk.Case {
+	t.Helper()
+	id := c.ID
 	c.State, c.ApprovedAt = alert.Approved, noon
 	c.Signatures = []desk.Signature{{Person: "p2", Name: "Nguyễn Văn An", Act: alert.ActApprove, Hash: c.Hash, At: noon}}
 	must(t, l.Desk().Apply(t.Context(), desk.Change{

@@ -13,7 +13,9 @@ import (
 // little enough that the next act never waits long.
 const (
 	groupActs = 256
-	groupFor  = 4 * time.Millisecond // bulk rows are added to a group no longer than this
+	groupFor  = 4 * time.Millisecond  // bulk deeds are added to a group no longer than this
+	bulkFor   = 10 * time.Millisecond // a bulk deed ends as soon as it has taken this long
+	bulkAfter = 64                    // groups of acts in a row before waiting bulk deeds get a turn
 )
 
 // ErrClosed is returned after Close.
@@ -35,18 +37,27 @@ func (d *deed) finish(err error) {
 // writer is the one goroutine that writes to SQLite. What waits is committed
 // together: each deed in a savepoint of its own, so that one that fails does
 // not undo the others, and nobody hears of success before the commit is
-// durable.
+// durable. Acts and bulk deeds never share a commit, and a bulk deed is cut
+// short while an act waits: an act waits for one short commit at most.
 type writer struct {
 	t       *liteTx
 	urgent  chan *deed
 	slow    chan *deed
+	pauses  chan func() // run between two groups
 	stop    chan struct{}
 	stopped chan struct{}
 	once    sync.Once
+	// rest is held for reading by bulk deeds, and taken by who wants them to
+	// stand back.
+	rest      sync.RWMutex
+	began     time.Time  // of the group; only run's
+	committed func(lane) // called after each commit
 }
 
-func newWriter(t *liteTx) *writer {
-	w := &writer{t: t, urgent: make(chan *deed, groupActs), slow: make(chan *deed), stop: make(chan struct{}), stopped: make(chan struct{})}
+func newWriter(t *liteTx, committed func(lane)) *writer {
+	w := &writer{t: t, urgent: make(chan *deed, groupActs), slow: make(chan *deed), pauses: make(chan func()), committed: committed,
+		stop: make(chan struct{}), stopped: make(chan struct{})}
+	t.press = w.pressed
 	go w.run()
 	return w
 }
@@ -58,6 +69,8 @@ func (w *writer) submit(ctx context.Context, l lane, do func(tx) error) error {
 	d := &deed{do: do, done: make(chan struct{})}
 	queue := w.urgent
 	if l == bulk {
+		w.rest.RLock()
+		defer w.rest.RUnlock()
 		queue = w.slow
 	}
 	select {
@@ -88,31 +101,67 @@ func (w *writer) close() {
 	<-w.stopped
 }
 
-func (w *writer) run() {
-	defer close(w.stopped)
-	for {
-		var first *deed
-		select {
-		case first = <-w.urgent:
-		default:
-			select {
-			case first = <-w.urgent:
-			case first = <-w.slow:
-			case <-w.stop:
-				return
-			}
-		}
-		w.group(first)
+// pause runs f while nothing is being written.
+func (w *writer) pause(f func()) {
+	done := make(chan struct{})
+	select {
+	case w.pauses <- func() { f(); close(done) }:
+		<-done
+	case <-w.stop:
 	}
 }
 
-// group commits first and what else waits: all acts, and bulk deeds while time
-// is left.
-func (w *writer) group(first *deed) {
-	began := time.Now()
+// pressed tells a bulk deed to end with what it has done.
+func (w *writer) pressed() bool {
+	return len(w.urgent) > 0 || time.Since(w.began) >= bulkFor
+}
+
+func (w *writer) run() {
+	defer close(w.stopped)
+	for row := 0; ; {
+		urgent := w.urgent
+		if row >= bulkAfter {
+			urgent, row = nil, 0
+		}
+		select {
+		case f := <-w.pauses:
+			f()
+			continue
+		default:
+		}
+		select {
+		case d := <-urgent:
+			row++
+			w.group(d, acts)
+			continue
+		default:
+		}
+		select {
+		case d := <-w.slow:
+			row = 0
+			w.group(d, bulk)
+			continue
+		default:
+		}
+		select {
+		case f := <-w.pauses:
+			f()
+		case d := <-w.urgent:
+			w.group(d, acts)
+		case d := <-w.slow:
+			w.group(d, bulk)
+		case <-w.stop:
+			return
+		}
+	}
+}
+
+// group commits first and what else waits in its lane.
+func (w *writer) group(first *deed, l lane) {
+	w.began = time.Now()
 	var good []*deed
 	err := w.begin()
-	for d, n := first, 0; d != nil; d = w.next(began, n) {
+	for d, n := first, 0; d != nil; d = w.next(l, n) {
 		n++
 		if !d.state.CompareAndSwap(0, 1) {
 			continue
@@ -144,23 +193,20 @@ func (w *writer) group(first *deed) {
 	for _, d := range good {
 		d.finish(err)
 	}
+	w.committed(l)
 }
 
 // next is the deed that joins the group, nil if it is closed.
-func (w *writer) next(began time.Time, taken int) *deed {
-	if taken >= groupActs {
+func (w *writer) next(l lane, taken int) *deed {
+	queue := w.urgent
+	if l == bulk {
+		queue = w.slow
+	}
+	if taken >= groupActs || (l == bulk && (len(w.urgent) > 0 || time.Since(w.began) >= groupFor)) {
 		return nil
 	}
 	select {
-	case d := <-w.urgent:
-		return d
-	default:
-	}
-	if time.Since(began) >= groupFor {
-		return nil
-	}
-	select {
-	case d := <-w.slow:
+	case d := <-queue:
 		return d
 	default:
 		return nil
