@@ -22,6 +22,8 @@ var rooms = []room{
 	{"loa/channels/channelstest", []string{"loa/channels"}},
 	{"loa/channels/sms", []string{"loa/channels"}},
 	{"loa/channels/sms/standin", nil},
+	{"loa/channels/sms/smpp", []string{"loa/channels", "loa/channels/sms"}},
+	{"loa/channels/sms/smpp/standin", nil},
 	{"loa/channels/webpush", []string{"loa/channels"}},
 	{"loa/channels/webpush/standin", nil},
 	{"loa/channels/app", []string{"loa/channels"}},
@@ -66,6 +68,7 @@ var never = map[string][]string{
 // outside says which packages alone may import a library.
 var outside = map[string][]string{
 	"github.com/twilio/twilio-go": {"loa/channels/sms"},
+	"github.com/linxGnu/gosmpp":   {"loa/channels/sms/smpp"},
 	"github.com/redis/go-redis":   {"loa/gateway/queue"},
 	"github.com/alicebob":         {"loa/gateway/queue"},
 	"database/sql":                {"loa/gateway/ledger"},

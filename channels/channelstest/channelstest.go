@@ -75,6 +75,17 @@ type Config struct {
 	// Private lists what identifies the recipient of a message, besides the
 	// address itself: in no error and no log.
 	Private func(m channels.Message) []string
+
+	wire *WireConfig // the provider speaks a protocol of its own
+}
+
+// honest starts a provider that takes everything and the driver against it.
+func (cfg *Config) honest(t *testing.T) *bench {
+	t.Helper()
+	if cfg.wire != nil {
+		return cfg.play(t, cfg.wire.Accept)
+	}
+	return cfg.open(t, cfg.Accept)
 }
 
 const timeout = time.Second // of a call, as drivers under test are opened

@@ -17,7 +17,7 @@ import (
 )
 
 func (cfg *Config) accepts(t *testing.T) {
-	b := cfg.open(t, cfg.Accept)
+	b := cfg.honest(t)
 	if b.sender.Kind() != cfg.Kind || b.sender.Provider() == "" {
 		t.Errorf("kind %q, provider %q: want kind %q and a name", b.sender.Kind(), b.sender.Provider(), cfg.Kind)
 	}
@@ -42,7 +42,7 @@ func (cfg *Config) accepts(t *testing.T) {
 }
 
 func (cfg *Config) concurrent(t *testing.T) {
-	b := cfg.open(t, cfg.Accept)
+	b := cfg.honest(t)
 	const sends = 100
 	errs := make([]error, sends)
 	var all sync.WaitGroup
@@ -71,7 +71,7 @@ func (cfg *Config) refusesBeforeSending(t *testing.T) {
 		"body empty":      func(m *channels.Message) { m.Body = nil },
 	} {
 		t.Run(name, func(t *testing.T) {
-			b := cfg.open(t, cfg.Accept)
+			b := cfg.honest(t)
 			m := cfg.Message(t, b.origin)
 			spoil(&m)
 			_, err := b.sender.Send(t.Context(), m)
@@ -163,6 +163,9 @@ func unreachable() map[string]func(t *testing.T, hits http.Handler) string {
 func (cfg *Config) unreachable(t *testing.T, at func(*testing.T, http.Handler) string) {
 	b := &bench{cfg: cfg}
 	origin := at(t, http.HandlerFunc(func(http.ResponseWriter, *http.Request) { b.hits.Add(1) }))
+	if cfg.wire != nil {
+		origin = cfg.wire.origin(origin)
+	}
 	b.start(t, origin)
 	_, err := b.send(t.Context(), t)
 	want(t, err, channels.FaultTransient)
@@ -172,7 +175,7 @@ func (cfg *Config) unreachable(t *testing.T, at func(*testing.T, http.Handler) s
 }
 
 func (cfg *Config) cancelledBefore(t *testing.T) {
-	b := cfg.open(t, cfg.Accept)
+	b := cfg.honest(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	_, err := b.send(ctx, t)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	smpp "loa/channels/sms/smpp/standin"
 	sms "loa/channels/sms/standin"
 	push "loa/channels/webpush/standin"
 )
@@ -25,7 +26,7 @@ func newStandinCommand() *cobra.Command {
 nobody, and writes what it took to a file of books, durable before it answers.
 Point a channel's origin at it in a drill or demo deployment.`,
 	}
-	cmd.AddCommand(newStandinSMSCommand(), newStandinPushCommand())
+	cmd.AddCommand(newStandinSMSCommand(), newStandinSMPPCommand(), newStandinPushCommand())
 	return cmd
 }
 
@@ -71,6 +72,68 @@ func newStandinSMSCommand() *cobra.Command {
 	return cmd
 }
 
+func newStandinSMPPCommand() *cobra.Command {
+	var (
+		listen, fault, passwordFile string
+		opt                         smpp.Options
+	)
+	cmd := &cobra.Command{
+		Use:   "smpp",
+		Short: "A message centre that speaks SMPP 3.4",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			var err error
+			if opt.Password, err = secretFrom(passwordFile, "LOA_STANDIN_PASSWORD"); err != nil {
+				return err
+			}
+			if opt.Fault, err = smpp.ParseFault(fault); err != nil {
+				return fmt.Errorf("--fault: %w", err)
+			}
+			return serveCentre(cmd.Context(), cmd.OutOrStdout(), listen, opt)
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&listen, "listen", "127.0.0.1:0", "loopback `address` to listen on")
+	flags.StringVar(&opt.BooksFile, "books", "", "JSON lines `file` of everything taken")
+	flags.StringVar(&opt.SystemID, "system-id", "loa", "`id` that may bind")
+	flags.StringVar(&passwordFile, "password-file", "", "`file` with the password (else the environment's LOA_STANDIN_PASSWORD)")
+	flags.Float64Var(&opt.Rate, "rate", 0, "parts per second before 0x58, 0 for no limit")
+	flags.IntVar(&opt.Burst, "burst", 0, "parts above the rate taken at once")
+	flags.Float64Var(&opt.Bad, "bad", 0, "`share` of numbers that are bad on purpose, 0 to 1")
+	flags.Uint64Var(&opt.Seed, "seed", 1, "decides which numbers are bad")
+	flags.StringVar(&fault, "fault", "", "accept-then-timeout, accept-then-drop, garbage-after-accept, slow, outage, full, drop, later-parts or revoked")
+	flags.Float64Var(&opt.Share, "share", 1, "`share` of parts that meet the fault")
+	flags.DurationVar(&opt.ReceiptDelay, "receipt-delay", 0, "between taking a part and its receipt")
+	flags.BoolVar(&opt.NoReceipts, "no-receipts", false, "send no delivery receipts")
+	return cmd
+}
+
+// serveCentre serves SMPP on a loopback address until the context ends, and
+// prints the address first.
+func serveCentre(ctx context.Context, out io.Writer, listen string, opt smpp.Options) error {
+	l, err := listenLoopback(ctx, listen)
+	if err != nil {
+		return err
+	}
+	centre, err := smpp.New(opt)
+	if err != nil {
+		_ = l.Close()
+		return err
+	}
+	if _, err := fmt.Fprintf(out, "listening on smpp://%s\n", l.Addr()); err != nil {
+		return err
+	}
+	stopped := make(chan error, 1)
+	go func() {
+		<-ctx.Done()
+		stopped <- centre.Close()
+	}()
+	if err := centre.Serve(l); err != nil {
+		return err
+	}
+	return <-stopped
+}
+
 func newStandinPushCommand() *cobra.Command {
 	var (
 		listen, books, seed string
@@ -95,15 +158,19 @@ func newStandinPushCommand() *cobra.Command {
 	return cmd
 }
 
+func listenLoopback(ctx context.Context, listen string) (net.Listener, error) {
+	host, _, err := net.SplitHostPort(listen)
+	if ip := net.ParseIP(host); err != nil || ip == nil || !ip.IsLoopback() {
+		return nil, fmt.Errorf("--listen %q: a loopback address and port is required", listen)
+	}
+	var lc net.ListenConfig
+	return lc.Listen(ctx, "tcp", listen)
+}
+
 // serveStandin serves on a loopback address until the context ends, and prints
 // the address first.
 func serveStandin(ctx context.Context, out io.Writer, listen string, open func(base string) (http.Handler, io.Closer, error)) error {
-	host, _, err := net.SplitHostPort(listen)
-	if ip := net.ParseIP(host); err != nil || ip == nil || !ip.IsLoopback() {
-		return fmt.Errorf("--listen %q: a loopback address and port is required", listen)
-	}
-	var lc net.ListenConfig
-	l, err := lc.Listen(ctx, "tcp", listen)
+	l, err := listenLoopback(ctx, listen)
 	if err != nil {
 		return err
 	}

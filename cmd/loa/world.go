@@ -15,6 +15,7 @@ import (
 	"loa/channels/app"
 	crowd "loa/channels/app/standin"
 	"loa/channels/sms"
+	"loa/channels/sms/smpp"
 	carrier "loa/channels/sms/standin"
 	"loa/channels/webpush"
 	push "loa/channels/webpush/standin"
@@ -26,7 +27,7 @@ import (
 
 // drivers lists every driver of the product.
 func drivers() []channels.Driver {
-	return []channels.Driver{sms.Driver(), webpush.Driver(), app.Driver()}
+	return []channels.Driver{sms.Driver(), smpp.Driver(), webpush.Driver(), app.Driver()}
 }
 
 const (
