@@ -26,6 +26,7 @@ type hold struct {
 	open     int  // calls not returned, or returned and not settled
 	over     bool // nothing more is started: lost, dead, refused or stale
 	lost     bool // another has it
+	expired  bool // the batch's time is over
 	yield    bool // to be given back although there is work left
 	kept     bool // the last step failed; what it settles is kept
 	finished bool // every recipient is final

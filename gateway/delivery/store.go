@@ -54,6 +54,7 @@ type Step struct {
 type Verdict struct {
 	Lost    bool // the fence is stale: stop at once; Settle was merged as evidence
 	Dead    bool // the alert was stopped, superseded or has expired: nothing was started
+	Expired bool // the batch's own time is over, maybe not its alert's: nothing was started
 	Done    bool // every recipient is final: the hint can be acknowledged
 	Started int  // how many of Start and Reuse are now marked; all or none
 }

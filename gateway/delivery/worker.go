@@ -245,6 +245,8 @@ func (w *worker) judge(h *hold, v Verdict, asked time.Time) bool {
 	case v.Dead:
 		h.alert.dead.Store(true)
 		h.over = true
+	case v.Expired:
+		h.expired, h.over = true, true // the alert's other batches go on
 	case v.Started != h.starting():
 		h.over = true // a receipt came first: look at the batch afresh
 	default:
@@ -271,7 +273,7 @@ func (w *worker) sift() {
 		if h.queued {
 			w.done = append(w.done, h.entry)
 		}
-		if !h.finished && !h.lost && !h.alert.dead.Load() && (h.left() > 0 || len(h.again) > 0) {
+		if !h.finished && !h.lost && !h.expired && !h.alert.dead.Load() && (h.left() > 0 || len(h.again) > 0) {
 			w.l.waiting[min(h.Priority, P3)].Add(1)
 			w.hints = append(w.hints, Hint{Batch: h.ID, Kind: h.Kind, Priority: h.Priority})
 		}

@@ -42,12 +42,20 @@ type Options struct {
 // Refusal is a request, or one cell of it, that will not be sent.
 type Refusal struct {
 	Key        string
+	Code       string // one of the codes below, for faces to translate
 	Alert      alert.ID
 	Revision   int
 	Cell       Cell // zero: the whole request
 	Recipients int  // cut as failed; 0 for a whole request
 	Err        error
 }
+
+// Codes of refusals.
+const (
+	RefusedRender     = RenderCode   // no text could be made for the cell
+	RefusedRequest    = "request"    // the request may not be sent as it is
+	RefusedUnreadable = "unreadable" // the stored request cannot be read
+)
 
 var errNoText = errors.New("dispatch: no text covers the commune")
 
@@ -179,6 +187,9 @@ func (d *Dispatcher) turn(ctx context.Context, j Job) {
 
 // advance makes one commit.
 func (d *Dispatcher) advance(ctx context.Context, j Job) error {
+	if j.Err != nil {
+		return d.quarantine(ctx, j)
+	}
 	now := d.o.Now()
 	rev, state, err := d.o.Store.Revision(ctx, j.Alert, j.Revision)
 	if err != nil {
@@ -207,11 +218,8 @@ func (d *Dispatcher) advance(ctx context.Context, j Job) error {
 	}
 	var due time.Time
 	if ended {
-		if j.Reached == nil {
-			to = Cursor{Done: true}
-		} else {
-			next, wait := afterPass(j.Cursor.Pass, x.waited)
-			to, due = Cursor{Pass: next}, now.Add(wait)
+		if to, due, err = d.next(ctx, x, now); err != nil {
+			return err
 		}
 	}
 	if err := d.commit(ctx, j, to, due, bs, x.refusals); err != nil {
@@ -223,6 +231,28 @@ func (d *Dispatcher) advance(ctx context.Context, j Job) error {
 		delete(d.open, j.Key)
 	}
 	return nil
+}
+
+// next is where a request goes on after a pass. Those who moved while the cells
+// were gone through may have been in none of them: they get a pass of their
+// own. Who moves later was still in his cell when it was read.
+func (d *Dispatcher) next(ctx context.Context, x *expansion, now time.Time) (to Cursor, due time.Time, err error) {
+	j := &x.job
+	if j.Reached != nil {
+		pass, wait := afterPass(j.Cursor.Pass, x.waited)
+		return Cursor{Pass: pass}, now.Add(wait), nil
+	}
+	if j.Cursor.Pass > 0 {
+		return Cursor{Done: true}, due, nil
+	}
+	cells, err := (&haveMoved{inAreas: *d.inAreas(*j, x.rev), store: d.o.Store}).cells(ctx)
+	if err != nil {
+		return to, due, fmt.Errorf("list cells that were left: %w", err)
+	}
+	if len(cells) == 0 {
+		return Cursor{Done: true}, due, nil
+	}
+	return Cursor{Pass: 1}, due, nil
 }
 
 // expansion opens a request at its cursor.
@@ -243,8 +273,10 @@ func (d *Dispatcher) expansion(ctx context.Context, j Job, rev *alert.Revision) 
 				return x, nil
 			}
 		}
+	} else if s := d.inAreas(j, rev); j.Cursor.Pass == 0 {
+		x.src = s
 	} else {
-		x.src = d.inAreas(j, rev)
+		x.src = &haveMoved{inAreas: *s, store: d.o.Store}
 	}
 	var err error
 	if x.cells, err = x.src.cells(ctx); err != nil {
@@ -268,6 +300,10 @@ func (d *Dispatcher) inAreas(j Job, rev *alert.Revision) *inAreas {
 
 // commit stores the batches, then announces them and tells of refused cells.
 func (d *Dispatcher) commit(ctx context.Context, j Job, to Cursor, due time.Time, bs []delivery.Batch, refusals map[Cell]error) error {
+	refused := refusedCells(j, bs, refusals)
+	if err := d.note(ctx, refused...); err != nil {
+		return err
+	}
 	ids, err := d.o.Store.Cut(ctx, j.Key, j.Cursor, to, due, bs)
 	if err != nil {
 		return fmt.Errorf("cut: %w", err)
@@ -284,7 +320,6 @@ func (d *Dispatcher) commit(ctx context.Context, j Job, to Cursor, due time.Time
 			hints = append(hints, delivery.Hint{Batch: ids[i], Kind: b.Kind, Priority: b.Priority})
 		case b.Exceptions != nil:
 			result = "refused"
-			d.refusedCell(ctx, j, b, refusals)
 		default:
 			result = "expired"
 		}
@@ -293,24 +328,62 @@ func (d *Dispatcher) commit(ctx context.Context, j Job, to Cursor, due time.Time
 	if len(hints) > 0 {
 		d.o.Announce(ctx, hints...)
 	}
+	for _, r := range refused {
+		d.log.ErrorContext(ctx, "no text could be made; its recipients count as failed", "alert", string(r.Alert), "channel", string(r.Cell.Kind), "commune", string(r.Cell.Commune), "language", r.Cell.Language, "recipients", r.Recipients, "error", r.Err)
+		d.tell(r)
+	}
 	return nil
 }
 
-func (d *Dispatcher) refusedCell(ctx context.Context, j Job, b delivery.Batch, refusals map[Cell]error) {
-	c := Cell{Kind: b.Kind, Commune: b.Commune, Language: b.Language}
-	err := refusals[c]
-	d.log.ErrorContext(ctx, "no text could be made; its recipients count as failed", "alert", string(j.Alert), "channel", string(b.Kind), "commune", string(b.Commune), "language", b.Language, "recipients", len(b.Recipients), "error", err)
-	d.tell(Refusal{Key: j.Key, Alert: j.Alert, Revision: j.Revision, Cell: c, Recipients: len(b.Recipients), Err: err})
+// refusedCells are the cells whose batches are cut as failed.
+func refusedCells(j Job, bs []delivery.Batch, refusals map[Cell]error) (rs []Refusal) {
+	for _, b := range bs {
+		if b.Exceptions == nil {
+			continue
+		}
+		c := Cell{Kind: b.Kind, Commune: b.Commune, Language: b.Language}
+		if n := len(rs); n > 0 && rs[n-1].Cell == c {
+			rs[n-1].Recipients += len(b.Recipients)
+			continue
+		}
+		rs = append(rs, Refusal{Key: j.Key, Code: RefusedRender, Alert: j.Alert, Revision: j.Revision, Cell: c, Recipients: len(b.Recipients), Err: refusals[c]})
+	}
+	return rs
+}
+
+// note keeps refusals for people. It comes before the commit that they belong
+// to: after a crash between the two they are noted again, never lost.
+func (d *Dispatcher) note(ctx context.Context, rs ...Refusal) error {
+	if len(rs) == 0 {
+		return nil
+	}
+	if err := d.o.Store.Note(ctx, d.o.Now(), rs...); err != nil {
+		return fmt.Errorf("note what is not sent: %w", err)
+	}
+	return nil
 }
 
 // refuse finishes a request without cutting anything.
 func (d *Dispatcher) refuse(ctx context.Context, j Job, why error) error {
-	if err := d.finish(ctx, j); err != nil {
+	return d.refuseAs(ctx, j, RefusedRequest, why, func() error { return d.finish(ctx, j) })
+}
+
+// quarantine sets aside a request that cannot be read.
+func (d *Dispatcher) quarantine(ctx context.Context, j Job) error {
+	return d.refuseAs(ctx, j, RefusedUnreadable, j.Err, func() error { return d.o.Store.Quarantine(ctx, j.Key) })
+}
+
+func (d *Dispatcher) refuseAs(ctx context.Context, j Job, code string, why error, end func() error) error {
+	r := Refusal{Key: j.Key, Code: code, Alert: j.Alert, Revision: j.Revision, Err: why}
+	if err := d.note(ctx, r); err != nil {
+		return err
+	}
+	if err := end(); err != nil {
 		return err
 	}
 	d.refused.Inc()
-	d.log.ErrorContext(ctx, "a request was refused; nothing is sent", "request", j.Key, "alert", string(j.Alert), "error", why)
-	d.tell(Refusal{Key: j.Key, Alert: j.Alert, Revision: j.Revision, Err: why})
+	d.log.ErrorContext(ctx, "a request was refused; nothing is sent", "request", j.Key, "alert", string(j.Alert), "code", code, "error", why)
+	d.tell(r)
 	return nil
 }
 

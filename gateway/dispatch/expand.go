@@ -26,11 +26,9 @@ type expansion struct {
 	render Render
 
 	cells  []Cell
-	at     int     // index of the cell being cut
-	seen   []int64 // ids already cut in that cell
-	opened bool    // seen is loaded
-	limit  int     // recipients of the next commit
-	waited bool    // this pass takes nobody, because calls are in flight
+	at     int  // index of the cell being cut
+	limit  int  // recipients of the next commit
+	waited bool // this pass takes nobody, because calls are in flight
 
 	texts    map[Cell]text // of the commune being cut, by text language
 	commune  area.Code
@@ -54,20 +52,6 @@ func (x *expansion) seek() {
 
 func (c Cursor) cell() Cell { return Cell{Kind: c.Kind, Commune: c.Commune, Language: c.Language} }
 
-// enter moves the cursor to the cell and loads who was cut there before.
-func (x *expansion) enter(ctx context.Context, s Store, cur *Cursor) error {
-	c := x.cells[x.at]
-	if cur.cell() != c {
-		*cur = Cursor{Kind: c.Kind, Commune: c.Commune, Language: c.Language, Pass: cur.Pass}
-	}
-	if x.opened {
-		return nil
-	}
-	seen, err := s.Already(ctx, x.job.Alert, x.job.Revision, c.Kind, c.Commune, c.Language)
-	x.seen, x.opened = seen, err == nil
-	return err
-}
-
 // gather collects the batches of one commit and says where it leaves off;
 // ended says that the pass has come to its end.
 func (x *expansion) gather(ctx context.Context, s Store, now time.Time) (bs []delivery.Batch, to Cursor, ended bool, err error) {
@@ -76,22 +60,29 @@ func (x *expansion) gather(ctx context.Context, s Store, now time.Time) (bs []de
 		if room <= 0 {
 			return bs, to, false, nil
 		}
-		if err := x.enter(ctx, s, &to); err != nil {
-			return nil, to, false, err
+		c := x.cells[x.at]
+		if to.cell() != c {
+			to = Cursor{Kind: c.Kind, Commune: c.Commune, Language: c.Language, Pass: to.Pass}
 		}
 		// Whole batches: a small rest would make small batches.
 		want := (room + delivery.MaxRecipients - 1) / delivery.MaxRecipients * delivery.MaxRecipients
-		ids, err := x.src.ids(ctx, x.cells[x.at], to.After, want)
+		ids, err := x.src.ids(ctx, c, to.After, want)
 		if err != nil {
 			return nil, to, false, err
 		}
 		if len(ids) == 0 {
-			x.at, x.opened, x.seen = x.at+1, false, nil
+			x.at++
 			continue
+		}
+		// Asked after the page was read: of one who moved meanwhile, both the move
+		// and an earlier cut are seen.
+		gone, err := s.Already(ctx, &x.job.Request, c, ids)
+		if err != nil {
+			return nil, to, false, err
 		}
 		room -= len(ids)
 		to.After = ids[len(ids)-1]
-		bs = x.cut(bs, x.cells[x.at], subtract(ids, x.seen), now)
+		bs = x.cut(bs, c, subtract(ids, gone), now)
 	}
 	return bs, to, true, nil
 }

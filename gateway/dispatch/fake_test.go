@@ -42,6 +42,8 @@ type world struct {
 	cutSizes  []int
 	hints     []delivery.Hint
 	refusals  []Refusal
+	notes     []Refusal
+	moves     []person              // where they were, in order
 	fault     func(op string) error // called before each operation
 }
 
@@ -124,16 +126,65 @@ func (w *world) Revision(_ context.Context, id alert.ID, _ int) (*alert.Revision
 	return w.revisions[id], w.states[id], nil
 }
 
-func (w *world) Already(_ context.Context, id alert.ID, revision int, kind channels.Kind, commune area.Code, language string) (ids []int64, _ error) {
+func (w *world) Already(_ context.Context, r *Request, c Cell, ids []int64) (cut []int64, _ error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, b := range w.batches {
-		if b.Alert == id && b.Revision == revision && b.Kind == kind && b.Commune == commune && b.Language == language {
-			ids = append(ids, b.Recipients...)
+		if b.Alert == r.Alert && b.Revision == r.Revision && b.Kind == c.Kind {
+			cut = append(cut, intersect(slices.Clone(b.Recipients), ids)...)
 		}
 	}
+	slices.Sort(cut)
+	return cut, w.fails("already")
+}
+
+// move gives one endpoint another cell.
+func (w *world) move(id int64, to Cell) {
+	p := &w.people[id-1]
+	w.moves = append(w.moves, person{Cell: p.Cell, id: id})
+	p.Cell = to
+}
+
+func (w *world) MovedCells(_ context.Context, communes []area.Code, _ int64) (cells []Cell, _ error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, m := range w.moves {
+		if slices.Contains(communes, m.Commune) {
+			cells = append(cells, m.Cell)
+		}
+	}
+	return cells, w.fails("moved")
+}
+
+func (w *world) MovedIDs(_ context.Context, q audience.Query, after int64, limit int) (ids []int64, _ error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	first := map[int64]bool{}
+	for _, m := range w.moves {
+		if !first[m.id] && m.Cell == (Cell{q.Kind, q.Commune, q.Language}) && m.id > after {
+			ids = append(ids, m.id)
+		}
+		first[m.id] = true
+	}
 	slices.Sort(ids)
-	return ids, w.fails("already")
+	return ids[:min(limit, len(ids))], w.fails("moved")
+}
+
+func (w *world) Quarantine(_ context.Context, key string) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.jobs = slices.DeleteFunc(w.jobs, func(j Job) bool { return j.Key == key })
+	return w.fails("quarantine")
+}
+
+func (w *world) Note(_ context.Context, _ time.Time, rs ...Refusal) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err := w.fails("note"); err != nil {
+		return err
+	}
+	w.notes = append(w.notes, rs...)
+	return nil
 }
 
 func (w *world) isReached(p person, r Reached) bool {

@@ -18,6 +18,7 @@ import (
 	"loa/gateway/area"
 	"loa/gateway/audience"
 	"loa/gateway/audit"
+	"loa/gateway/coverage"
 	"loa/gateway/delivery"
 	"loa/gateway/desk"
 	"loa/gateway/dispatch"
@@ -155,22 +156,36 @@ func (h *house) idle() bool {
 	return err == nil && len(jobs) == 0
 }
 
-// wasCut checks that exactly the wanted people of each cell were cut, once.
+// wasCut checks that exactly the wanted people were cut, once, each in the cell
+// where they were subscribed at the start.
 func (h *house) wasCut(id alert.ID, want func(c dispatch.Cell, id int64) bool) error {
+	type place struct {
+		kind     channels.Kind
+		commune  area.Code
+		endpoint int64
+	}
+	times := map[place]int{}
+	err := h.ledger.Coverage().Recipients(h.t.Context(), id, 1, func(r coverage.Recipient) error {
+		times[place{r.Kind, r.Commune, r.Endpoint}]++
+		return nil
+	})
+	if err != nil {
+		return err
+	}
 	for _, c := range cells {
-		got, err := h.ledger.Dispatch().Already(h.t.Context(), id, 1, c.Kind, c.Commune, c.Language)
-		if err != nil {
-			return err
-		}
-		var wanted []int64
-		for _, id := range h.ids[c] {
-			if want(c, id) {
-				wanted = append(wanted, id)
+		for _, e := range h.ids[c] {
+			p, wanted := place{c.Kind, c.Commune, e}, 0
+			if want(c, e) {
+				wanted = 1
 			}
+			if times[p] != wanted {
+				return fmt.Errorf("%v: endpoint %d was cut %d times, want %d", c, e, times[p], wanted)
+			}
+			delete(times, p)
 		}
-		if !slices.Equal(got, wanted) {
-			return fmt.Errorf("%v: %d cut, %d wanted; the lists differ", c, len(got), len(wanted))
-		}
+	}
+	if len(times) > 0 {
+		return fmt.Errorf("%d were cut who must not be, or elsewhere: %v", len(times), times)
 	}
 	return nil
 }

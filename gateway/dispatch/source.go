@@ -42,6 +42,22 @@ type inAreas struct {
 	people   []int64 // ascending; nil: all
 }
 
+// haveMoved is those of inAreas who left their cell after the snapshot, maybe
+// before it was cut. They are cut where they were subscribed.
+type haveMoved struct {
+	inAreas
+	store Store
+}
+
+func (s *haveMoved) cells(ctx context.Context) ([]Cell, error) {
+	cells, err := s.store.MovedCells(ctx, s.communes, s.snapshot)
+	return slices.DeleteFunc(cells, func(c Cell) bool { return !slices.Contains(s.kinds, c.Kind) }), err
+}
+
+func (s *haveMoved) ids(ctx context.Context, c Cell, after int64, limit int) ([]int64, error) {
+	return s.among(ctx, s.store.MovedIDs, c, after, limit)
+}
+
 func (s *inAreas) cells(ctx context.Context) ([]Cell, error) {
 	if len(s.communes) == 0 {
 		return nil, ErrNoTarget
@@ -68,21 +84,27 @@ func (s *inAreas) cells(ctx context.Context) ([]Cell, error) {
 }
 
 func (s *inAreas) ids(ctx context.Context, c Cell, after int64, limit int) ([]int64, error) {
+	return s.among(ctx, s.audience.Page, c, after, limit)
+}
+
+// among lists those of a cell whom the request names, as next does page by page.
+func (s *inAreas) among(ctx context.Context, next func(context.Context, audience.Query, int64, int) ([]int64, error), c Cell, after int64, limit int) ([]int64, error) {
 	q := audience.Query{Kind: c.Kind, Commune: c.Commune, Language: c.Language, Upto: s.snapshot, Roster: s.roster}
 	if s.people == nil {
-		return s.audience.Page(ctx, q, after, limit)
+		return next(ctx, q, after, limit)
 	}
-	q.Upto = min(q.Upto, s.people[len(s.people)-1])
 	after = max(after, s.people[0]-1)
 	for {
-		page, err := s.audience.Page(ctx, q, after, limit)
+		page, err := next(ctx, q, after, limit)
 		if err != nil || len(page) == 0 {
 			return nil, err
 		}
 		if some := intersect(page, s.people); len(some) > 0 {
 			return some, nil
 		}
-		after = page[len(page)-1]
+		if after = page[len(page)-1]; after >= s.people[len(s.people)-1] {
+			return nil, nil
+		}
 	}
 }
 

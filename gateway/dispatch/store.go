@@ -12,6 +12,7 @@ import (
 	"loa/channels"
 	"loa/gateway/alert"
 	"loa/gateway/area"
+	"loa/gateway/audience"
 	"loa/gateway/delivery"
 )
 
@@ -46,7 +47,9 @@ type Request struct {
 	People  []int64
 }
 
-// Reached addresses who may have got an earlier revision.
+// Reached addresses who may have got a revision, or an earlier one of the same
+// alert, or any of the alerts whose place it took: whoever heard the beginning
+// of a story must hear its correction. Each person counts once.
 type Reached struct {
 	Alert    alert.ID
 	Revision int
@@ -62,8 +65,10 @@ type Cursor struct {
 	Commune  area.Code
 	Language string
 	After    int64 // highest endpoint id cut in this cell
-	Pass     int   // a reached request is cut again as calls return
-	Done     bool
+	// Pass counts how often the cells were gone through. A reached request is cut
+	// again as calls return, another one once more for those who moved meanwhile.
+	Pass int
+	Done bool
 }
 
 // Job is a stored request with its cursor.
@@ -71,6 +76,9 @@ type Job struct {
 	Request
 	Cursor Cursor
 	Due    time.Time // zero: now
+	// Err says that the stored request cannot be read; then only Key, Alert and
+	// Priority are known.
+	Err error
 }
 
 // Store is what dispatch needs of the ledger; each method is one transaction.
@@ -79,19 +87,31 @@ type Store interface {
 	Jobs(ctx context.Context, now time.Time, limit int) ([]Job, error)
 	// Revision loads what is to be sent, and whether its alert is still live.
 	Revision(ctx context.Context, id alert.ID, number int) (*alert.Revision, alert.State, error)
-	// Already returns the ids already cut for (alert, revision, kind) in the
-	// commune and language, ascending.
-	Already(ctx context.Context, id alert.ID, revision int, kind channels.Kind, commune area.Code, language string) ([]int64, error)
+	// Already returns which of the ids (ascending, all of the cell) have been cut
+	// for the request's alert and revision on the cell's channel, whatever their
+	// commune and language were then, ascending.
+	Already(ctx context.Context, r *Request, c Cell, ids []int64) ([]int64, error)
+	// MovedCells lists cells of the communes that somebody has left since the
+	// snapshot, MovedIDs who left one of them: those subscribed at q.Upto whose
+	// first move since then was out of the cell, ascending.
+	MovedCells(ctx context.Context, communes []area.Code, snapshot int64) ([]Cell, error)
+	MovedIDs(ctx context.Context, q audience.Query, after int64, limit int) ([]int64, error)
 	// ReachedCells and ReachedIDs list who may have got the revision, by cell,
 	// ids ascending.
 	ReachedCells(ctx context.Context, r Reached) ([]Cell, error)
 	ReachedIDs(ctx context.Context, r Reached, c Cell, after int64, limit int) ([]int64, error)
-	// InFlight counts recipients of the revision that are still sending.
+	// InFlight counts those of them that are still sending.
 	InFlight(ctx context.Context, r Reached) (int, error)
 	// Cut stores batches and moves the cursor in one transaction, and returns
 	// the batches' ids in order. It fails with ErrCursor, storing nothing, if
 	// the stored cursor is not from.
 	Cut(ctx context.Context, key string, from, to Cursor, due time.Time, bs []delivery.Batch) ([]delivery.BatchID, error)
+	// Quarantine sets aside a request that cannot be read. It is kept, and is
+	// listed no more.
+	Quarantine(ctx context.Context, key string) error
+	// Note keeps what is not sent, for people to read. A second refusal of the
+	// same alert, revision, channel, commune and code changes nothing.
+	Note(ctx context.Context, now time.Time, rs ...Refusal) error
 }
 
 // Cell is one channel, commune and language.

@@ -75,7 +75,7 @@ func (a *advancing) step(s delivery.Step) (v delivery.Verdict, err error) {
 	if err != nil {
 		return v, err
 	}
-	v.Dead = !live || p.expires <= a.now
+	v.Dead, v.Expired = !live, p.expires <= a.now
 	var retire []int
 	for _, d := range s.Settle {
 		if d.Index < 0 || d.Index >= len(p.marks) {
@@ -88,7 +88,7 @@ func (a *advancing) step(s delivery.Step) (v delivery.Verdict, err error) {
 	if err := retireIndexes(a.t, p.batch, retire, a.when); err != nil {
 		return v, err
 	}
-	if holder && !v.Dead && !s.Return && p.start(s.Start, s.Reuse) {
+	if holder && !v.Dead && !v.Expired && !s.Return && p.start(s.Start, s.Reuse) {
 		v.Started = len(s.Start) + len(s.Reuse)
 	}
 	switch {

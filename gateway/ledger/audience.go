@@ -232,8 +232,10 @@ func erase(t tx, id int64) error {
 	if _, err := t.exec("DELETE FROM endpoint WHERE id = ?", id); err != nil {
 		return err
 	}
-	if _, err := t.exec("DELETE FROM import_known WHERE endpoint = ?", id); err != nil {
-		return err
+	for _, q := range []string{"DELETE FROM import_known WHERE endpoint = ?", "DELETE FROM moved WHERE endpoint = ?"} {
+		if _, err := t.exec(q, id); err != nil {
+			return err
+		}
 	}
 	if !e.retired {
 		if err := count(t, e.cell, -1); err != nil {

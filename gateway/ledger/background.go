@@ -43,7 +43,7 @@ func (l *Ledger) resume(ctx context.Context, alone bool) error {
 // nothing is wrong while it has not run.
 func (l *Ledger) clean() {
 	l.work.Go(func() {
-		err := errors.Join(l.sweep(l.ctx, dropRows), l.sweep(l.ctx, closeDead))
+		err := errors.Join(l.sweep(l.ctx, dropRows), l.sweep(l.ctx, closeDead), l.sweep(l.ctx, forgetMoves))
 		if err != nil && l.ctx.Err() == nil && !errors.Is(err, ErrClosed) {
 			l.log.Error("ledger: background work failed, it is taken up at the next start", slog.Any("error", err))
 		}
@@ -88,6 +88,10 @@ func (l *Ledger) sweep(ctx context.Context, step func(tx) (int, error)) error {
 // moveKnown moves endpoints that an import found to the cells it named.
 func (l *Ledger) moveKnown(ctx context.Context, id int64) error {
 	return l.sweep(ctx, func(t tx) (int, error) {
+		// Whoever writes endpoints holds this row, and takes it first.
+		if _, err := take(t, "endpoint", 0); err != nil {
+			return 0, err
+		}
 		type noted struct {
 			endpoint, roster, at           int64
 			commune, language, basis, text string

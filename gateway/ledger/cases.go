@@ -51,6 +51,14 @@ func caseColumns(c desk.Case) (revision int, expires int64, err error) {
 	return r.Number, expiryNS(r.Expires()), nil
 }
 
+// replaces is what the alert updates, corrects or tells the end of.
+func replaces(c desk.Case) string {
+	if r := c.Submission.Replaces; r != nil {
+		return string(r.Alert)
+	}
+	return ""
+}
+
 func insertCase(t tx, c desk.Case) error {
 	revision, expires, err := caseColumns(c)
 	if err != nil {
@@ -60,8 +68,8 @@ func insertCase(t tx, c desk.Case) error {
 	if err != nil {
 		return err
 	}
-	_, err = t.exec("INSERT INTO alert_case (id, state, revision, hash, expires, created, ended, successor, doc) VALUES (?, ?, ?, ?, ?, ?, ?, '', ?)",
-		string(c.ID), string(c.State), int64(revision), bytes.Clone(c.Hash[:]), expires, ns(c.CreatedAt), ns(c.EndedAt), doc)
+	_, err = t.exec("INSERT INTO alert_case (id, state, revision, hash, expires, created, ended, successor, replaces, doc) VALUES (?, ?, ?, ?, ?, ?, ?, '', ?, ?)",
+		string(c.ID), string(c.State), int64(revision), bytes.Clone(c.Hash[:]), expires, ns(c.CreatedAt), ns(c.EndedAt), replaces(c), doc)
 	if err != nil {
 		return err
 	}
@@ -77,8 +85,8 @@ func updateCase(t tx, c desk.Case, from alert.State) error {
 	if err != nil {
 		return err
 	}
-	_, err = t.exec("UPDATE alert_case SET state = ?, revision = ?, hash = ?, expires = ?, ended = ?, doc = ? WHERE id = ?",
-		string(c.State), int64(revision), bytes.Clone(c.Hash[:]), expires, ns(c.EndedAt), doc, string(c.ID))
+	_, err = t.exec("UPDATE alert_case SET state = ?, revision = ?, hash = ?, expires = ?, ended = ?, replaces = ?, doc = ? WHERE id = ?",
+		string(c.State), int64(revision), bytes.Clone(c.Hash[:]), expires, ns(c.EndedAt), replaces(c), doc, string(c.ID))
 	if err != nil {
 		return err
 	}

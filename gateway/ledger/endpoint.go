@@ -154,8 +154,7 @@ func (l audienceStore) Add(ctx context.Context, _ time.Time, es []audience.Seale
 				return err
 			}
 		}
-		_, err = t.exec("UPDATE sequence SET value = ? WHERE name = 'visible'", next)
-		return err
+		return reveal(t)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("ledger: add: %w", err)
@@ -215,6 +214,11 @@ func move(t tx, e *endpointRow, to cellKey, basis, text string, at int64, cipher
 	}
 	if to == e.cell {
 		return nil
+	}
+	if to.commune != e.cell.commune || to.language != e.cell.language {
+		if err := moving(t, e); err != nil {
+			return err
+		}
 	}
 	if err := count(t, e.cell, -1); err != nil {
 		return err

@@ -12,6 +12,7 @@ import (
 	"loa/gateway/area"
 	"loa/gateway/audience"
 	"loa/gateway/delivery"
+	"loa/gateway/dispatch"
 )
 
 // TestHotQueriesUseTheirIndexes asks SQLite how it would answer each statement
@@ -48,8 +49,22 @@ func TestHotQueriesUseTheirIndexes(t *testing.T) {
 			_, err := d.Claim(ctx, delivery.ClaimRequest{Kind: channels.SMS, Max: 4, Now: now, Batches: []delivery.BatchID{1, 2}})
 			return err
 		},
-		"already": func() error { _, err := l.Dispatch().Already(ctx, "a", 1, channels.SMS, "22101", "vi"); return err },
-		"cells":   func() error { _, err := l.Coverage().Cells(ctx, "a", 1); return err },
+		"already": func() error {
+			c := dispatch.Cell{Kind: channels.SMS, Commune: "22101", Language: "vi"}
+			_, err := l.Dispatch().Already(ctx, &dispatch.Request{Alert: "a", Revision: 1}, c, []int64{1, 2})
+			return err
+		},
+		"reached": func() error {
+			r, c := dispatch.Reached{Alert: "a", Revision: 1}, dispatch.Cell{Kind: channels.SMS, Commune: "22101", Language: "vi"}
+			_, err := l.Dispatch().ReachedIDs(ctx, r, c, 0, 10)
+			return err
+		},
+		"left cells": func() error { _, err := l.Dispatch().MovedCells(ctx, []area.Code{"22101"}, 9); return err },
+		"left": func() error {
+			_, err := l.Dispatch().MovedIDs(ctx, audience.Query{Kind: channels.SMS, Commune: "22101", Language: "vi", Upto: 9}, 0, 10)
+			return err
+		},
+		"cells": func() error { _, err := l.Coverage().Cells(ctx, "a", 1); return err },
 	} {
 		if err := ask(); err != nil {
 			t.Errorf("%s: %v", name, err)

@@ -10,7 +10,6 @@ import (
 
 	"loa/channels"
 	"loa/gateway/alert"
-	"loa/gateway/area"
 	"loa/gateway/delivery"
 	"loa/gateway/dispatch"
 )
@@ -28,12 +27,13 @@ func request(t tx, r dispatch.Request) error {
 	if err != nil {
 		return fmt.Errorf("request %s: %w", r.Key, err)
 	}
-	_, err = t.exec("INSERT INTO request (key, priority, due, done, cursor, body) VALUES (?, ?, 0, 0, ?, ?) ON CONFLICT (key) DO NOTHING",
-		r.Key, int64(r.Priority), string(cursor), body)
+	_, err = t.exec("INSERT INTO request (key, alert, priority, due, done, cursor, body) VALUES (?, ?, ?, 0, 0, ?, ?) ON CONFLICT (key) DO NOTHING",
+		r.Key, string(r.Alert), int64(r.Priority), string(cursor), body)
 	return err
 }
 
-// Jobs lists requests that are not done and due.
+// Jobs lists requests that are not done and due. One that cannot be read is
+// listed as such, so that it holds up no other.
 func (l dispatchStore) Jobs(ctx context.Context, now time.Time, limit int) ([]dispatch.Job, error) {
 	if limit <= 0 {
 		return nil, nil
@@ -41,20 +41,18 @@ func (l dispatchStore) Jobs(ctx context.Context, now time.Time, limit int) ([]di
 	var jobs []dispatch.Job
 	err := l.db.read(ctx, func(t tx) error {
 		jobs = nil
-		return t.each("SELECT body, cursor, due FROM request WHERE done = 0 AND due <= ? ORDER BY priority, seq LIMIT ?", []any{ns(now), int64(limit)},
+		return t.each("SELECT key, alert, priority, body, cursor, due FROM request WHERE done = 0 AND due <= ? ORDER BY priority, seq LIMIT ?", []any{ns(now), int64(limit)},
 			func(scan func(...any) error) error {
+				var named dispatch.Request
 				var body []byte
 				var cursor string
 				var due int64
-				if err := scan(&body, &cursor, &due); err != nil {
+				if err := scan(&named.Key, &named.Alert, &named.Priority, &body, &cursor, &due); err != nil {
 					return err
 				}
 				j := dispatch.Job{Due: fromNS(due)}
-				if err := json.Unmarshal(body, &j.Request); err != nil {
-					return err
-				}
-				if err := json.Unmarshal([]byte(cursor), &j.Cursor); err != nil {
-					return err
+				if err := readJob(&j, body, cursor, named.Key); err != nil {
+					j = dispatch.Job{Request: named, Due: j.Due, Err: err}
 				}
 				jobs = append(jobs, j)
 				return nil
@@ -64,6 +62,34 @@ func (l dispatchStore) Jobs(ctx context.Context, now time.Time, limit int) ([]di
 		return nil, fmt.Errorf("ledger: jobs: %w", err)
 	}
 	return jobs, nil
+}
+
+func readJob(j *dispatch.Job, body []byte, cursor, key string) error {
+	if err := json.Unmarshal(body, &j.Request); err != nil {
+		return fmt.Errorf("ledger: a stored request cannot be read: %w", err)
+	}
+	if err := json.Unmarshal([]byte(cursor), &j.Cursor); err != nil {
+		return fmt.Errorf("ledger: the cursor of a stored request cannot be read: %w", err)
+	}
+	if j.Key != key {
+		return errors.New("ledger: a stored request does not bear its own key")
+	}
+	return nil
+}
+
+// quarantined is request.done of one that was set aside.
+const quarantined = 2
+
+// Quarantine sets a request aside.
+func (l dispatchStore) Quarantine(ctx context.Context, key string) error {
+	err := l.db.write(ctx, acts, func(t tx) error {
+		_, err := t.exec("UPDATE request SET done = ? WHERE key = ? AND done = 0", int64(quarantined), key)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("ledger: quarantine: %w", err)
+	}
+	return nil
 }
 
 // Revision loads what is to be sent and the state of its alert. It fails with
@@ -90,57 +116,31 @@ func (l dispatchStore) Revision(ctx context.Context, id alert.ID, number int) (*
 // ErrNoRevision is returned for a revision that was never stored.
 var ErrNoRevision = errors.New("ledger: no such revision")
 
-// cellBatches calls take for each batch of a cell with its ids and marks.
-func cellBatches(t tx, id alert.ID, revision int, kind channels.Kind, commune area.Code, language string, after int64, take func(ids []int64, marks []byte)) error {
-	code, err := kindCode(kind)
-	if err != nil {
-		return err
-	}
-	return t.each(`SELECT b.count, b.ids, p.marks FROM batch b JOIN progress p ON p.batch = b.id
- WHERE b.alert = ? AND b.revision = ? AND b.kind = ? AND b.commune = ? AND b.language = ? AND b.last_id > ?`,
-		[]any{string(id), int64(revision), code, string(commune), language, after},
-		func(scan func(...any) error) error {
-			var n int
-			var packed, marks []byte
-			if err := scan(&n, &packed, &marks); err != nil {
-				return err
-			}
-			ids, err := unpackIDs(packed, n)
-			if err != nil {
-				return err
-			}
-			take(ids, marks)
-			return nil
-		})
-}
-
-// Already returns the ids that were cut before.
-func (l dispatchStore) Already(ctx context.Context, id alert.ID, revision int, kind channels.Kind, commune area.Code, language string) ([]int64, error) {
-	var all []int64
-	err := l.db.read(ctx, func(t tx) error {
-		all = nil
-		return cellBatches(t, id, revision, kind, commune, language, 0, func(ids []int64, _ []byte) { all = append(all, ids...) })
-	})
-	if err != nil {
-		return nil, fmt.Errorf("ledger: already cut: %w", err)
-	}
-	slices.Sort(all)
-	return all, nil
-}
-
 // reached says which outcomes r counts.
 func reached(r dispatch.Reached, o channels.Outcome) bool {
 	return o.Reached() && (o != channels.Sending || !r.Settled)
 }
 
-// ReachedCells lists where somebody may have got the revision.
+// heard is the condition for batches of a story, as story lists it; of the
+// alert that was named, later revisions are left out.
+func heard(t tx, r dispatch.Reached) (string, []any, error) {
+	ids, err := story(t, r)
+	d := t.dialect()
+	return " b.alert" + d.inStrs + " AND (b.alert <> ? OR b.revision <= ?)", []any{d.strs(ids), string(r.Alert), int64(r.Revision)}, err
+}
+
+// ReachedCells lists where somebody may have got any of it.
 func (l dispatchStore) ReachedCells(ctx context.Context, r dispatch.Reached) ([]dispatch.Cell, error) {
 	var cells []dispatch.Cell
 	err := l.db.read(ctx, func(t tx) error {
 		cells = nil
+		condition, args, err := heard(t, r)
+		if err != nil {
+			return err
+		}
 		return t.each(`SELECT b.kind, b.commune, b.language FROM batch b JOIN progress p ON p.batch = b.id
- WHERE b.alert = ? AND b.revision = ? AND p.c1 * ? + p.c2 + p.c3 + p.c4 + p.c6 > 0 GROUP BY b.kind, b.commune, b.language ORDER BY b.kind, b.commune, b.language`,
-			[]any{string(r.Alert), int64(r.Revision), flag(!r.Settled)}, func(scan func(...any) error) error {
+ WHERE`+condition+` AND p.c1 * ? + p.c2 + p.c3 + p.c4 + p.c6 > 0 GROUP BY b.kind, b.commune, b.language ORDER BY b.kind, b.commune, b.language`,
+			append(args, flag(!r.Settled)), func(scan func(...any) error) error {
 				var c dispatch.Cell
 				var kind int64
 				if err := scan(&kind, &c.Commune, &c.Language); err != nil {
@@ -157,23 +157,50 @@ func (l dispatchStore) ReachedCells(ctx context.Context, r dispatch.Reached) ([]
 	return cells, nil
 }
 
-// ReachedIDs lists who may have got the revision in a cell.
+// ReachedIDs lists who may have got any of it in a cell. Settled leaves out
+// whoever has any call of the story in flight.
 func (l dispatchStore) ReachedIDs(ctx context.Context, r dispatch.Reached, c dispatch.Cell, after int64, limit int) ([]int64, error) {
-	var ids []int64
-	err := l.db.read(ctx, func(t tx) error {
-		ids = nil
-		return cellBatches(t, r.Alert, r.Revision, c.Kind, c.Commune, c.Language, after, func(all []int64, marks []byte) {
-			for i, id := range all {
-				if id > after && reached(r, delivery.Mark(marks[i]).Outcome()) {
-					ids = append(ids, id)
+	var ids, sending []int64
+	code, err := kindCode(c.Kind)
+	if err != nil {
+		return nil, err
+	}
+	err = l.db.read(ctx, func(t tx) error {
+		ids, sending = nil, nil
+		condition, args, err := heard(t, r)
+		if err != nil {
+			return err
+		}
+		return t.each(`SELECT b.count, b.ids, p.marks FROM batch b JOIN progress p ON p.batch = b.id
+ WHERE`+condition+` AND b.kind = ? AND b.commune = ? AND b.language = ? AND b.last_id > ?`,
+			append(args, code, string(c.Commune), c.Language, after), func(scan func(...any) error) error {
+				var n int
+				var packed, marks []byte
+				if err := scan(&n, &packed, &marks); err != nil {
+					return err
 				}
-			}
-		})
+				all, err := unpackIDs(packed, n)
+				for i, id := range all {
+					switch o := delivery.Mark(marks[i]).Outcome(); {
+					case id <= after:
+					case reached(r, o):
+						ids = append(ids, id)
+					case o == channels.Sending:
+						sending = append(sending, id)
+					}
+				}
+				return err
+			})
 	})
 	if err != nil {
 		return nil, fmt.Errorf("ledger: reached ids: %w", err)
 	}
 	slices.Sort(ids)
+	slices.Sort(sending)
+	ids = slices.DeleteFunc(slices.Compact(ids), func(id int64) bool {
+		_, open := slices.BinarySearch(sending, id)
+		return open
+	})
 	return ids[:min(max(limit, 0), len(ids))], nil
 }
 
@@ -185,8 +212,12 @@ func (l dispatchStore) InFlight(ctx context.Context, r dispatch.Reached) (n int,
 		if err != nil {
 			return err
 		}
-		_, err = one(t, `SELECT CAST(COALESCE(SUM(p.c1), 0) AS BIGINT) FROM batch b JOIN progress p ON p.batch = b.id
- WHERE b.alert = ? AND b.revision = ? AND p.until > ? AND p.boot = ?`, []any{string(r.Alert), int64(r.Revision), clock, t.boot()}, &n)
+		condition, args, err := heard(t, r)
+		if err != nil {
+			return err
+		}
+		_, err = one(t, "SELECT CAST(COALESCE(SUM(p.c1), 0) AS BIGINT) FROM batch b JOIN progress p ON p.batch = b.id WHERE"+condition+" AND p.until > ? AND p.boot = ?",
+			append(args, clock, t.boot()), &n)
 		return err
 	})
 	if err != nil {
