@@ -1,0 +1,140 @@
+package historytest
+
+import (
+	"encoding/json"
+	"fmt"
+	"iter"
+	"time"
+
+	"loa/channels"
+)
+
+// Join is several histories as one.
+func Join(hs ...History) History {
+	return func(yield func(Event, error) bool) {
+		for _, h := range hs {
+			for e, err := range h {
+				if !yield(e, err) || err != nil {
+					return
+				}
+			}
+		}
+	}
+}
+
+// smsLine is what counts of a line of the SMS stand-in's books.
+type smsLine struct {
+	SID string    `json:"sid"`
+	To  string    `json:"to"`
+	Ref string    `json:"ref"`
+	At  time.Time `json:"at"`
+}
+
+// SMSBooks reads the books file of the SMS stand-in: one entry for each message
+// it took, named by its delivery reference. Who says which recipient a number
+// belongs to, 0 if none (which makes the message a phantom); without it the
+// reference alone is believed. No number enters the history. A torn line was
+// never answered and is left out.
+func SMSBooks(path, provider string, run Run, who func(number string) int64) History {
+	return books(path, func(l smsLine) (Event, error) {
+		e := Event{T: run.Place(l.At), Kind: KindBook, Channel: channels.SMS, Provider: provider, Ref: l.Ref, Outcome: channels.Accepted.String()}
+		if l.SID == "" || l.At.IsZero() {
+			return e, fmt.Errorf("sid and at: must be set")
+		}
+		if who != nil {
+			if e.Recipient = who(l.To); e.Recipient == 0 {
+				e.Ref, e.Recipient = "", nobody
+			}
+		}
+		return e, nil
+	})
+}
+
+// nobody is a recipient that no endpoint can be.
+const nobody = -1
+
+// pushLine is what counts of a line of the push stand-in's books.
+type pushLine struct {
+	Subscription *int      `json:"subscription"`
+	Alert        string    `json:"alert"`
+	Revision     int       `json:"revision"`
+	At           time.Time `json:"at"`
+}
+
+// PushBooks reads the books file of the push stand-in: one entry for each
+// message it took, named by alert, revision and subscription. Who says which
+// recipient holds a subscription, 0 if none.
+func PushBooks(path, provider string, run Run, who func(subscription int) int64) History {
+	return books(path, func(l pushLine) (Event, error) {
+		if l.Subscription == nil || l.At.IsZero() {
+			return Event{}, fmt.Errorf("subscription and at: must be set")
+		}
+		return Event{
+			T: run.Place(l.At), Kind: KindBook, Channel: channels.WebPush, Provider: provider, Outcome: channels.Accepted.String(),
+			Alert: l.Alert, Revision: l.Revision, Recipient: orNobody(who(*l.Subscription)),
+		}, nil
+	})
+}
+
+func orNobody(id int64) int64 {
+	if id == 0 {
+		return nobody
+	}
+	return id
+}
+
+func books[L any](path string, read func(L) (Event, error)) History {
+	return func(yield func(Event, error) bool) {
+		n := 0
+		eachLine(path, func(line []byte) error {
+			n++
+			var l L
+			if err := json.Unmarshal(line, &l); err != nil {
+				return fmt.Errorf("historytest: books line %d: not an entry", n) // its text may hold a number
+			}
+			e, err := read(l)
+			if err != nil {
+				return fmt.Errorf("historytest: books line %d: %w", n, err)
+			}
+			if !yield(e, nil) {
+				return errEnough
+			}
+			return nil
+		}, yield)
+	}
+}
+
+// Shown is one message that one app install was shown, as a crowd's books say.
+type Shown struct {
+	Install  int
+	Alert    string
+	Revision int
+	Language string
+	Copies   int
+	First    time.Time
+}
+
+// AppBooks turns what installs were shown into entries of the books and events
+// of each install's stream. Such books know no positions: they show repeats,
+// but a gap only as a recipient that was never reached (I1).
+func AppBooks(shown iter.Seq[Shown], run Run, who func(install int) int64) History {
+	return func(yield func(Event, error) bool) {
+		for s := range shown {
+			at := run.Place(s.First)
+			id := who(s.Install)
+			if id != 0 { // an anonymous listener is nobody's recipient
+				e := Event{T: at, Kind: KindBook, Channel: channels.App, Provider: string(channels.App), Outcome: channels.Accepted.String(),
+					Alert: s.Alert, Revision: s.Revision, Recipient: id}
+				if !yield(e, nil) {
+					return
+				}
+			}
+			for range s.Copies {
+				e := Event{T: at, Kind: KindStream, ID: fmt.Sprintf("%d %s", s.Install, s.Language), Alert: s.Alert, Revision: s.Revision}
+				if !yield(e, nil) {
+					return
+				}
+			}
+		}
+	}
+}
