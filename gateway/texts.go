@@ -64,11 +64,31 @@ func (g *Gateway) complete(rev *alert.Revision) error {
 		if in.Template == "" {
 			continue
 		}
+		if err := g.Renderer.CheckSlots(in.Template, in.Lang(), in.Slots); err != nil {
+			return slotFaults(i, err)
+		}
 		if err := g.Renderer.FillInfo(in, rev, g.named(in)); err != nil {
-			return fmt.Errorf("infos[%d]: %w", i, err)
+			return slotFaults(i, err)
 		}
 	}
 	return nil
+}
+
+// slotFaults places what is wrong with the slots of an info.
+func slotFaults(i int, err error) error {
+	all := []error{err}
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		all = joined.Unwrap()
+	}
+	placed := make([]error, 0, len(all))
+	for _, one := range all {
+		slot, ok := errors.AsType[*render.SlotError](one)
+		if !ok {
+			return fmt.Errorf("infos[%d]: %w", i, err)
+		}
+		placed = append(placed, &alert.FieldError{Field: fmt.Sprintf("infos[%d].slots.%s", i, slot.Slot), Rule: slot.Template, Text: slot.Err.Error()})
+	}
+	return errors.Join(placed...)
 }
 
 // checkTexts renders what every commune would read on every channel, so that

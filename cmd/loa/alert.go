@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -80,19 +79,6 @@ func post(path string, doc any) request {
 	return request{method: http.MethodPost, path: path, body: jsonBody(doc)}
 }
 
-func newAlertExampleCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:   "example",
-		Short: "Print a warning to start from",
-		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			now := time.Now().In(time.FixedZone("+07:00", 7*60*60)).Truncate(time.Minute)
-			_, err := fmt.Fprintf(cmd.OutOrStdout(), exampleDraft, now.Format(time.RFC3339), now.Add(6*time.Hour).Format(time.RFC3339))
-			return err
-		},
-	}
-}
-
 func newAlertDraftCommand(f *alertFlags) *cobra.Command {
 	var capFile string
 	cmd := &cobra.Command{
@@ -147,15 +133,19 @@ func newAlertSubmitCommand(f *alertFlags) *cobra.Command {
 		Use:   "submit ID",
 		Short: "Freeze a draft and show what is to be signed",
 		Long: `Freezes text and area and shows what the approver must check: the hash, the
-communes, how many people would be addressed on each channel, and the SMS texts
-with their parts. Every fault of the text is named, and then nothing is frozen.`,
+communes, how many people would be addressed on each channel and how many cannot
+be, and the SMS texts with their parts. Every fault of the text is named, and then nothing is frozen.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return f.call(cmd, post(alertPath(args[0], "submit"), struct{}{}), func(_ *client, a *api.Alert) error {
 				if err := showAlert(cmd.OutOrStdout(), a); err != nil {
 					return err
 				}
-				_, err := fmt.Fprintf(cmd.OutOrStdout(), "\nAnother person signs with:\n  loa alert approve %s --hash %s\n", a.ID, a.Hash)
+				who := "You, or another person with authority there, may sign it"
+				if a.TwoPeople {
+					who = "Another person signs it"
+				}
+				_, err := fmt.Fprintf(cmd.OutOrStdout(), "\n%s with:\n  loa alert approve %s --hash %s\n", who, a.ID, a.Hash)
 				return err
 			})
 		},
@@ -192,6 +182,7 @@ func (f *alertFlags) sent(cmd *cobra.Command, verb string, wait bool) func(*clie
 	return func(c *client, a *api.Alert) error {
 		out := cmd.OutOrStdout()
 		_, _ = fmt.Fprintf(out, "%s is %s\n", a.ID, verb)
+		showUnheard(out, a.Unheard)
 		if !c.running {
 			_, err := fmt.Fprintln(out, "Stored. No gateway runs on this data folder now: loa serve will send it.")
 			return err
@@ -234,7 +225,7 @@ file has a reason and infos without areas:
   infos:
     - language: vi-VN
       template: any.correction_false
-      slots: {issued_at: "…", old_code: K7M2, old_at: "…", hazard: storm}
+      slots: {old_code: K7M2, old_at: "…", hazard: "storm:3"}
       categories: [Met]
       …`,
 		Args: cobra.ExactArgs(2),

@@ -61,9 +61,56 @@ func showAlert(out io.Writer, a *api.Alert) error {
 	if err := w.Flush(); err != nil {
 		return err
 	}
+	showUnheard(out, a.Unheard)
 	showTargets(out, a.Targets)
 	showTexts(out, a)
-	return showCells(out, a.Coverage)
+	if err := showCells(out, a.Coverage); err != nil {
+		return err
+	}
+	return showFaults(out, a.Coverage)
+}
+
+// channelNames are the channels as people in Viet Nam name them.
+var channelNames = map[channels.Kind]string{
+	channels.SMS: "SMS", channels.WebPush: "thông báo trên trình duyệt", channels.App: "ứng dụng", channels.Loudspeaker: "loa", channels.Handoff: "chuyển tay",
+}
+
+// showUnheard says loudly who is in the area and will get nothing.
+func showUnheard(out io.Writer, unheard map[channels.Kind]int) {
+	for _, k := range channels.AllKinds() {
+		n := unheard[k]
+		if n == 0 {
+			continue
+		}
+		_, _ = fmt.Fprintf(out, "\nNOT REACHED: %s of the area's subscribers on %s: the channel is not configured here, nothing goes to them\n", grouped(n, ","), k)
+		_, _ = fmt.Fprintf(out, "KHÔNG GỬI ĐƯỢC: %s người đăng ký %s, kênh %s chưa cấu hình\n", grouped(n, "."), channelNames[k], channelNames[k])
+	}
+}
+
+// grouped writes a number with its thousands apart.
+func grouped(n int, by string) string {
+	text := fmt.Sprint(n)
+	for i := len(text) - 3; i > 0; i -= 3 {
+		text = text[:i] + by + text[i:]
+	}
+	return text
+}
+
+// showFaults counts why sends were refused, failed or left open.
+func showFaults(out io.Writer, c *api.Coverage) error {
+	if c == nil || len(c.Faults) == 0 {
+		return nil
+	}
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	_, _ = fmt.Fprintln(w, "\nwhy\tfault\tcode\tpeople")
+	for _, f := range c.Faults {
+		code := f.Code
+		if code == "" {
+			code = "-"
+		}
+		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%d\n", f.Kind, f.Fault, code, f.Count)
+	}
+	return w.Flush()
 }
 
 func headCount(heads map[channels.Kind]int) string {
@@ -105,7 +152,11 @@ func showTexts(out io.Writer, a *api.Alert) {
 		}
 	}
 	for _, n := range a.Notes {
-		p("note: line %d: %s (%s)", n.Line, n.Text, n.Rule)
+		at := ""
+		if n.Line > 0 {
+			at = fmt.Sprintf("line %d: ", n.Line)
+		}
+		p("note: %s%s (%s)", at, n.Text, n.Rule)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -79,7 +80,7 @@ is guessed. The exit code is 1 when nothing is found.`,
 			}
 			found := dir.Find(args[0], time.Now(), limit)
 			if len(found) == 0 {
-				_, _ = fmt.Fprintf(cmd.ErrOrStderr(), "%q: nothing found\n", args[0])
+				_, _ = fmt.Fprintf(cmd.ErrOrStderr(), "%q: nothing found%s\n", args[0], zeros(dir, args[0]))
 				return errSilent
 			}
 			if len(found) > 1 {
@@ -90,6 +91,23 @@ is guessed. The exit code is 1 when nothing is found.`,
 	}
 	cmd.Flags().IntVar(&limit, "limit", 20, "at most so `many` answers, 0 for all")
 	return cmd
+}
+
+// zeros asks whether a code was written without its leading zeros.
+func zeros(dir *area.Directory, code string) string {
+	if code == "" || strings.Trim(code, "0123456789") != "" {
+		return ""
+	}
+	for padded := "0" + code; len(padded) <= len("07187"); padded = "0" + padded {
+		for _, m := range dir.Find(padded, time.Now(), 1) {
+			u := m.Unit
+			if m.Why == area.OldCode {
+				u = m.Old
+			}
+			return fmt.Sprintf("; leading zeros count, is it %s (%s)?", padded, u.FullName)
+		}
+	}
+	return ""
 }
 
 func showMatches(out io.Writer, dir *area.Directory, found []area.Match) error {

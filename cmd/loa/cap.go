@@ -44,7 +44,8 @@ CAP's own and those of Loa's profile; A and B are about unsafe messages.
 The age of a message is not judged. "-" stands for the standard input.
 
 With --json each file gives one line with one JSON object:
-  {"file":"…","verdict":"ok","notes":[{"rule":"…","text":"…"}]}
+  {"file":"…","verdict":"notes","notes":[{"rule":"…","text":"…","line":7,"column":3}]}
+Line and column are left out of a remark on the whole file.
 
 The exit code is 0 when every file can be read and 1 when one is refused.`,
 		Example: `  loa cap validate warning.xml
@@ -116,8 +117,10 @@ func readCapFile(ctx context.Context, file string, stdin io.Reader) ([]cap.Note,
 
 func showCapJSON(w io.Writer, v capVerdict) error {
 	type note struct {
-		Rule string `json:"rule"`
-		Text string `json:"text"`
+		Rule   string `json:"rule"`
+		Text   string `json:"text"`
+		Line   int    `json:"line,omitempty"`
+		Column int    `json:"column,omitempty"`
 	}
 	line := struct {
 		File    string `json:"file"`
@@ -125,7 +128,7 @@ func showCapJSON(w io.Writer, v capVerdict) error {
 		Notes   []note `json:"notes"`
 	}{v.file, v.verdict, make([]note, len(v.notes))}
 	for i, n := range v.notes {
-		line.Notes[i] = note{n.Rule, n.Text}
+		line.Notes[i] = note{n.Rule, n.Text, n.Line, n.Column}
 	}
 	e := json.NewEncoder(w)
 	e.SetEscapeHTML(false)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -78,7 +79,10 @@ func TestCapValidateJSON(t *testing.T) {
 	for line := range strings.Lines(out) {
 		var v struct {
 			File, Verdict string
-			Notes         []struct{ Rule, Text string }
+			Notes         []struct {
+				Rule, Text   string
+				Line, Column int
+			}
 		}
 		d := json.NewDecoder(strings.NewReader(line))
 		d.DisallowUnknownFields()
@@ -90,14 +94,14 @@ func TestCapValidateJSON(t *testing.T) {
 		}
 		row := filepath.Base(v.File) + " " + v.Verdict
 		for _, n := range v.Notes {
-			row += " " + n.Rule
+			row += fmt.Sprintf(" %s:%d:%d", n.Rule, n.Line, n.Column)
 			if n.Text == "" {
 				t.Errorf("%q: a note says nothing", line)
 			}
 		}
 		got = append(got, row)
 	}
-	want := []string{"good.xml ok", "noted.xml notes C47", "refused.xml refused A01", "absent.xml refused file"}
+	want := []string{"good.xml ok", "noted.xml notes C47:15:5", "refused.xml refused A01:6:24", "absent.xml refused file:0:0"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}

@@ -208,7 +208,7 @@ func TestStory(t *testing.T) {
 		t.Errorf("list: %s", list)
 	}
 	t.Setenv("LOA_TOKEN", "loa_wrong")
-	fails(t, "Nobody has this token", "alert", "status", id)
+	fails(t, "Nobody has this token: it is missing, mistyped or has been revoked\n", "alert", "status", id)
 }
 
 // approve drafts, submits and approves the example, and returns all that was
@@ -237,14 +237,15 @@ func TestDraftFaultsHavePlaces(t *testing.T) {
 	t.Setenv("LOA_TOKEN", strings.TrimSpace(must(t, "person", "add", "A", "--territory", "VN")))
 	example := must(t, "alert", "example")
 	for says, change := range map[string][2]string{
-		"f.yaml:32:16: infos[0].areas[0].codes":                             {`["22"]`, `["06649"]`},
-		"f.yaml:32:17: infos[0].areas[0].codes[0]: text in quotation marks": {`["22"]`, `[22]`},
-		`unknown field "evenT"`:                                             {"event:", "evenT:"},
-		"f.yaml:32:16: infos[0].areas[0].codes: an empty list is refused":   {`["22"]`, `[]`},
-		"f.yaml:25:": {"event:", "severity:"},
+		"f.yaml:29:16: infos[0].areas[0].codes":                             {`["22"]`, `["06649"]`},
+		"f.yaml:29:17: infos[0].areas[0].codes[0]: text in quotation marks": {`["22"]`, `[22]`},
+		`f.yaml:19:12: infos[0].evenT: unknown field "evenT"`:               {"event:", "evenT:"},
+		`f.yaml:3:8: sourc: unknown field "sourc"`:                          {"source:", "sourc:"},
+		"f.yaml:29:16: infos[0].areas[0].codes: an empty list is refused":   {`["22"]`, `[]`},
+		"f.yaml:22:": {"event:", "severity:"},
 		"infos[0].areas[0]: no commune boundaries":                   {`codes: ["22"]`, `circles: [{center: [20.9, 107], radius: 5}]`},
 		"f.yaml:2:9: status: one of Actual, Exercise, Test":          {"status: Actual", "status: actual"},
-		"f.yaml:23:21: infos[0].responseTypes[0]: text in quotation": {"[Shelter]", "[1]"},
+		"f.yaml:20:21: infos[0].responseTypes[0]: text in quotation": {"[Shelter]", "[1]"},
 	} {
 		write(t, "f.yaml", strings.Replace(example, change[0], change[1], 1))
 		_, fault, code := loa(t, "", "alert", "draft", "f.yaml")
@@ -269,8 +270,8 @@ func TestCheck(t *testing.T) {
 	text := read(t, "configs/loa.yaml")
 	for says, change := range map[string][2]string{
 		":LINE:5: unknown field":             {"workers: 4", "worker: 4"},
-		":LINE:18: channels[0]":              {"account_sid: AC", "account_sid: XX"},
-		":LINE:9: listen: host:port":         {"listen: 127.0.0.1:8080", "listen: x"},
+		":LINE:7: channels[0]":              {"account_sid: AC", "account_sid: XX"},
+		":LINE:1: listen: host:port":         {"listen: 127.0.0.1:8080", "listen: x"},
 		"sms.registered_in: open":            {"registered_in: reg", "registered_in: nowhere/reg"},
 		"which a drill deployment must not":  {"    origin: http://127.0.0.1:8092              # live: leave it out\n", ""},
 		"not admitted in a live deployment":  {"deployment: drill", "deployment: live"},
@@ -316,7 +317,8 @@ func TestAreas(t *testing.T) {
 			t.Errorf("%v: want %q in\n%s", args, want, out)
 		}
 	}
-	fails(t, "nothing found", "areas", "find", "Atlantis")
+	fails(t, "nothing found\n", "areas", "find", "Atlantis")
+	fails(t, `"7192": nothing found; leading zeros count, is it 07192 (Đặc khu Cô Tô)?`, "areas", "find", "7192")
 	fails(t, "unknown", "areas", "list", "--province", "99")
 	shape := `{"type":"FeatureCollection","features":[{"type":"Feature","properties":{"code":"06673"},"geometry":{"type":"Polygon","coordinates":[[[107,20.9],[107.1,20.9],[107.1,21],[107,21],[107,20.9]]]}}]}`
 	fails(t, "feature 0", "areas", "import", write(t, "bad.json", strings.Replace(shape, "06673", "99999", 1)))

@@ -110,39 +110,3 @@ func (d *document) where(field string) string {
 	}
 	return d.name
 }
-
-// exampleDraft is a storm warning that can be sent as it is in a drill. %s are
-// now and the end, in RFC 3339.
-const exampleDraft = `# A warning as "loa alert draft" takes it. Lists and names are those of CAP 1.2.
-status: Actual          # Actual, Exercise or Test; the last two reach the roster only
-source: Trung tâm Dự báo khí tượng thủy văn quốc gia
-# kinds: [sms, app]     # without it every configured channel is used
-infos:
-  - language: vi-VN     # one block for each language; Vietnamese is required
-    template: storm.on_land
-    slots:              # "loa templates export" lists them; values are text, in quotes
-      issued_at: "%[1]s"
-      until: "%[2]s"
-      storm_no: "3"
-      storm_name: Yagi
-      level: "4"        # disaster risk level, as the weather service gave it
-      wind: "12-13"
-      wind_kmh: "118-149"
-      gust: "16"
-      direction: WNW
-      speed: "15-20"
-      place: Bãi Cháy
-      distance: "15"
-    categories: [Met]
-    event: Bão số 3
-    responseTypes: [Shelter]
-    urgency: Immediate
-    severity: Extreme   # Extreme and Severe need another person's signature
-    certainty: Observed
-    onset: "%[1]s"
-    expires: "%[2]s"
-    parameters:
-      - {name: VN-risk-level, value: "4"}
-    areas:
-      - codes: ["22"]   # a province with all its communes, or single communes
-`

@@ -145,3 +145,8 @@ func (r *Revision) InfoFor(code area.Code, language string) (*Info, bool) {
 	}
 	return best, best != nil
 }
+
+// Reference is how later messages refer to this one.
+func (r *Revision) Reference() Reference {
+	return Reference{Sender: r.Sender, Identifier: r.Identifier, Sent: r.Sent}
+}

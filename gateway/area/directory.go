@@ -123,16 +123,6 @@ func (d *Directory) Unit(code Code) (Unit, bool) {
 	return e.Unit, true
 }
 
-// UnitAt is the unit that bore the code at t: many codes were handed on, so
-// 00004 was Phường Trúc Bạch until 1 July 2025 and is Phường Ba Đình since.
-func (d *Directory) UnitAt(code Code, t time.Time) (Unit, bool) {
-	e, ok := d.at(code, t)
-	if !ok {
-		return Unit{}, false
-	}
-	return e.Unit, true
-}
-
 // Provinces lists the provinces in force, sorted by code.
 func (d *Directory) Provinces() []Unit {
 	var units []Unit

@@ -37,9 +37,20 @@ func (c Cell) Count(o channels.Outcome) int { return c.Counts[o] }
 // that is stopped or expired are counted as cancelled or expired.
 type Source interface {
 	Cells(ctx context.Context, id alert.ID, revision int) ([]Cell, error)
+	// Faults counts, the most first, the recipients of the revision whose last
+	// attempt was refused, has failed or was left open.
+	Faults(ctx context.Context, id alert.ID, revision int) ([]FaultCount, error)
 	// Recipients walks over everybody the revision was cut for, to compare with
 	// other books. An error of yield ends the walk and is returned.
 	Recipients(ctx context.Context, id alert.ID, revision int, yield func(Recipient) error) error
+}
+
+// FaultCount is how many recipients of a channel have met a fault.
+type FaultCount struct {
+	Kind  channels.Kind
+	Fault channels.Fault
+	Code  string // of the provider; empty if it gave none
+	Count int
 }
 
 // Recipient is what one endpoint's delivery has come to.

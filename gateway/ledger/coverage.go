@@ -103,6 +103,30 @@ func (l coverageSource) Recipients(ctx context.Context, id alert.ID, revision in
 	return nil
 }
 
+// Faults counts the exceptions of a revision by channel, fault and code.
+func (l coverageSource) Faults(ctx context.Context, id alert.ID, revision int) ([]coverage.FaultCount, error) {
+	var all []coverage.FaultCount
+	err := l.db.read(ctx, func(t tx) error {
+		all = nil
+		return t.each(`SELECT b.kind, e.fault, e.code, COUNT(*) FROM batch b JOIN exception e ON e.batch = b.id
+ WHERE b.alert = ? AND b.revision = ? GROUP BY b.kind, e.fault, e.code ORDER BY COUNT(*) DESC, b.kind, e.fault, e.code`,
+			[]any{string(id), int64(revision)}, func(scan func(...any) error) error {
+				var kind int64
+				var f coverage.FaultCount
+				if err := scan(&kind, &f.Fault, &f.Code, &f.Count); err != nil {
+					return err
+				}
+				f.Kind = kindNames[kind]
+				all = append(all, f)
+				return nil
+			})
+	})
+	if err != nil {
+		return nil, fmt.Errorf("ledger: faults: %w", err)
+	}
+	return all, nil
+}
+
 // gather adds a row to the last cell, or begins a new one.
 func gather(cells []coverage.Cell, commune string, kind channels.Kind, n [channels.OutcomeCount]int, pending channels.Outcome, held bool) []coverage.Cell {
 	if pending != channels.Pending {

@@ -66,7 +66,7 @@ func clock(t time.Time, s shape) string {
 // The rules that slot values can break.
 var (
 	errMissing  = errors.New("has no value")
-	errUnknown  = errors.New("is not a slot of this template")
+	errUnknown  = errors.New("is not a slot of any template")
 	errOurs     = errors.New("is filled by Loa and cannot be given")
 	errTime     = errors.New("must be a time with an offset, as in 2024-09-07T13:00:00+07:00")
 	errNumber   = errors.New("must be a number in digits with a decimal point")

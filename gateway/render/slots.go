@@ -91,7 +91,8 @@ func (r *Renderer) Slots(template, language string) []SlotSpec {
 }
 
 // CheckSlots says everything that is wrong with an author's values in one
-// language: unknown and missing slots, wrong types, values longer than a form
+// language: missing slots, slots that no template has (a value that another
+// template takes is left aside), wrong types, values longer than a form
 // takes, deadlines already past, an end before its start. The error joins
 // *SlotErrors. A slot that is optional may be missing.
 func (r *Renderer) CheckSlots(template, language string, values map[string]string) error {
@@ -106,7 +107,7 @@ func (r *Renderer) CheckSlots(template, language string, values map[string]strin
 	}
 	for _, name := range slices.Sorted(maps.Keys(values)) {
 		base := strings.TrimSuffix(name, unmarkedSuffix)
-		known := slices.ContainsFunc(specs, func(s SlotSpec) bool { return s.Name == base })
+		known := slices.ContainsFunc(r.catalogue.order, func(e *entry) bool { return e.slots[base].kind != "" })
 		switch {
 		case ourSlots[base]:
 			refuse(name, errOurs)

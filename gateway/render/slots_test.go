@@ -170,14 +170,15 @@ func TestWrittenForms(t *testing.T) {
 	}
 }
 
-// In the SMS without marks an end is rounded up, over midnight if need be.
-func TestRoundedEnd(t *testing.T) {
+func TestTheMarkedTwinKeepsTheMinutesOfAnEndTheUnmarkedRoundsItUp(t *testing.T) {
 	t.Parallel()
 	r := newRenderer(t, nil)
-	for until, want := range map[string]string{"23:10:00": "den 0h 8/9.", "22:00:00": "den 22h 7/9.", "21:00:01": "den 22h 7/9."} {
+	for until, want := range map[string][2]string{
+		"23:10:00": {"đến 23h10 7/9.", "den 0h 8/9."}, "22:00:00": {"đến 22h 7/9.", "den 22h 7/9."}, "21:00:01": {"đến 21h 7/9.", "den 22h 7/9."},
+	} {
 		rev := revision("heavy_rain.warning", map[string]string{"level": "2", "rain": "100-200", "rain_max": "300", "until": "2024-09-07T" + until + "+07:00"})
 		texts, err := r.Twins(rev, haTu, "vi")
-		if err != nil || !strings.Contains(texts[1].Text, want) {
+		if err != nil || !strings.Contains(texts[0].Text, want[0]) || !strings.Contains(texts[1].Text, want[1]) {
 			t.Errorf("%s: %+v %v", until, texts, err)
 		}
 	}

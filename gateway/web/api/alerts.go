@@ -40,7 +40,7 @@ func (s *server) draft(ctx context.Context, a *act) (int, any, error) {
 		return 0, nil, err
 	}
 	out := whole(c)
-	out.Brushed, out.Notes = brushed, notes
+	out.Brushed, out.Notes = brushed, append(notes, out.Notes...)
 	return http.StatusCreated, out, nil
 }
 
@@ -129,8 +129,9 @@ func (s *server) show(ctx context.Context, a *act) (int, any, error) {
 	detail := a.URL.Query().Get("coverage")
 	switch detail {
 	case "", "communes":
-		out = whole(c)
-		out.SMS, out.Targets = s.texts(c), s.targets(c)
+		if out, err = s.signable(ctx, c); err != nil {
+			return 0, nil, err
+		}
 	case "channels":
 		out = head(c)
 	default:
@@ -152,9 +153,22 @@ func (s *server) submit(ctx context.Context, a *act) (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
+	out, err := s.signable(ctx, c)
+	if err != nil {
+		return 0, nil, err
+	}
+	return http.StatusOK, out, nil
+}
+
+// signable is a case with all that whoever signs it must know.
+func (s *server) signable(ctx context.Context, c *desk.Case) (Alert, error) {
 	out := whole(c)
 	out.SMS, out.Targets = s.texts(c), s.targets(c)
-	return http.StatusOK, out, nil
+	var err error
+	if c.Hash != (desk.SubmissionHash{}) {
+		out.TwoPeople, err = s.Desk.NeedsTwo(ctx, c)
+	}
+	return out, err
 }
 
 func (s *server) approve(ctx context.Context, a *act) (int, any, error) {

@@ -92,10 +92,10 @@ func draft(severity, codes string) string {
 	now := time.Now().In(time.FixedZone("", 7*60*60)).Truncate(time.Second)
 	text := `{"status":"Actual","infos":[{"language":"vi-VN","template":"storm.on_land","categories":["Met"],"event":"Bão số 3",
 	"responseTypes":["Shelter"],"urgency":"Immediate","severity":%q,"certainty":"Observed","onset":%q,"expires":%q,
-	"slots":{"issued_at":%q,"until":%q,"storm_no":"3","storm_name":"Yagi","level":"4","wind":"12-13","wind_kmh":"118-149","gust":"16",
+	"slots":{"until":%q,"storm_no":"3","storm_name":"Yagi","level":"4","wind":"12-13","wind_kmh":"118-149","gust":"16",
 	"direction":"WNW","speed":"15-20","place":"Bãi Cháy","distance":"15"},"areas":[{"codes":[%s]}]}]}`
 	at, until := now.Format(time.RFC3339), now.Add(6*time.Hour).Format(time.RFC3339)
-	return fmt.Sprintf(text, severity, at, until, at, until, codes)
+	return fmt.Sprintf(text, severity, at, until, until, codes)
 }
 
 func (d *desk) submitted(severity string) api.Alert {

@@ -166,7 +166,7 @@ func (s *server) area(field string, in *Area, lang string) (alert.Area, *Brushed
 		}
 		communes = expanded
 		if out.Desc == "" {
-			out.Desc = s.names(codes, lang)
+			out.Desc = s.names(expanded, lang)
 		}
 	}
 	brushed, err := s.shapes(field, in, &out, &communes)
@@ -253,7 +253,7 @@ func refusedCodes(field string, err error) error {
 		all = joined.Unwrap()
 	}
 	for _, one := range all {
-		e.fields = append(e.fields, fieldFault{field, strings.TrimPrefix(one.Error(), "area: ") + " (B06)"})
+		e.fields = append(e.fields, fieldFault{field, plain(one) + " (B06)"})
 	}
 	return e
 }
@@ -261,20 +261,36 @@ func refusedCodes(field string, err error) error {
 // manyNames is from how many names on a list of them says nothing any more.
 const manyNames = 8
 
-// names describes codes as people name them.
-func (s *server) names(codes []area.Code, lang string) string {
+// names describes communes as people name them: whole provinces, then what is
+// left, as far as a list says anything.
+func (s *server) names(communes []area.Code, lang string) string {
+	shares, rest := s.Areas.Gather(communes)
 	var all []string
-	for _, c := range codes[:min(len(codes), manyNames)] {
+	for _, h := range shares {
+		name := s.name(h.Province.Code, lang)
+		switch {
+		case h.Part == h.Whole:
+		case lang == "vi":
+			name = fmt.Sprintf("%d/%d xã, phường của %s", h.Part, h.Whole, name)
+			if h.Special {
+				name = strings.Replace(name, "phường", "phường, đặc khu", 1)
+			}
+		default:
+			name = fmt.Sprintf("%d of %d communes of %s", h.Part, h.Whole, name)
+		}
+		all = append(all, name)
+	}
+	for _, c := range rest {
 		all = append(all, s.name(c, lang))
 	}
-	text := strings.Join(all, ", ")
-	switch rest := len(codes) - manyNames; {
-	case rest <= 0:
+	text := strings.Join(all[:min(len(all), manyNames)], ", ")
+	switch more := len(all) - manyNames; {
+	case more <= 0:
 		return text
 	case lang == "vi":
-		return fmt.Sprintf("%s và %d nơi khác", text, rest)
+		return fmt.Sprintf("%s và %d nơi khác", text, more)
 	default:
-		return fmt.Sprintf("%s and %d more", text, rest)
+		return fmt.Sprintf("%s and %d more", text, more)
 	}
 }
 

@@ -6,8 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"regexp"
 	"slices"
-	"strings"
 
 	"loa/gateway/account"
 	"loa/gateway/alert"
@@ -71,7 +71,6 @@ type kind struct {
 
 // kinds are tried in order: the gravest reason first.
 var kinds = []kind{
-	{account.ErrNobody, http.StatusUnauthorized, "no-token"},
 	{desk.ErrOwnAlert, http.StatusForbidden, "own-alert"},
 	{desk.ErrTerritory, http.StatusForbidden, "territory"},
 	{desk.ErrNoAuthority, http.StatusForbidden, "no-authority"},
@@ -110,6 +109,9 @@ func problemOf(err error) Problem {
 	}
 	if p, ok := fieldsOf(err); ok {
 		return p
+	}
+	if errors.Is(err, account.ErrNobody) {
+		return Problem{Status: http.StatusUnauthorized, Type: "no-token", Detail: "it is missing, mistyped or has been revoked"}
 	}
 	if i := slices.IndexFunc(kinds, func(k kind) bool { return errors.Is(err, k.err) }); i >= 0 {
 		return Problem{Status: kinds[i].status, Type: kinds[i].name, Detail: plain(err)}
@@ -168,16 +170,20 @@ func slotFaults(err error) []Fault {
 		return all
 	}
 	if slot, ok := errors.AsType[*render.SlotError](err); ok {
-		all = append(all, Fault{"slots." + slot.Slot, slot.Template + ": " + slot.Err.Error()})
+		all = append(all, Fault{"slots." + slot.Slot, slot.Template + ": " + plain(slot.Err)})
 	}
 	return all
 }
 
-// plain is an error's text without the name of the room that it comes from.
+// room is the name of a room as its errors begin, at the start of a text or of
+// what it wraps.
+var room = regexp.MustCompile(`(^|: |\n)(?:desk|alert|area|audience|account|render|dispatch|ledger|cap): `)
+
+// plain is an error's text without the names of the rooms that it comes through.
 func plain(err error) string {
 	text := err.Error()
-	for _, room := range []string{"desk: ", "alert: ", "area: ", "audience: ", "account: ", "render: ", "dispatch: "} {
-		text = strings.TrimPrefix(text, room)
+	for next := room.ReplaceAllString(text, "$1"); next != text; next = room.ReplaceAllString(text, "$1") {
+		text = next
 	}
 	return text
 }

@@ -121,7 +121,7 @@ func (w *walker) object(path string, t reflect.Type, depth int) error {
 		}
 		inner, ok := member(t, key)
 		if !ok {
-			return malformed(path, fmt.Sprintf("unknown field %q; keys are case-sensitive", clipped(key)))
+			return malformed(field, fmt.Sprintf("unknown field %q; keys are case-sensitive", clipped(key)))
 		}
 		if err := w.value(field, inner, depth+1); err != nil {
 			return err

@@ -2,8 +2,10 @@ package api
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"time"
+	"unicode/utf8"
 
 	"loa/channels"
 	"loa/gateway/alert"
@@ -33,12 +35,14 @@ type Alert struct {
 	Communes   int                   `json:"communes"`
 	Targets    []Target              `json:"targets,omitempty"` // every commune that is signed; not in lists
 	HeadCount  map[channels.Kind]int `json:"headCount,omitempty"`
+	Unheard    map[channels.Kind]int `json:"unheard,omitempty"`   // who has subscribed there on channels that are not configured: nothing goes to them
+	TwoPeople  bool                  `json:"twoPeople,omitempty"` // its author alone may not approve it; not in lists
 	Signatures []Signature           `json:"signatures,omitempty"`
 	Draft      *Draft                `json:"draft,omitempty"`
 	SMS        []Text                `json:"sms,omitempty"`
 	Coverage   *Coverage             `json:"coverage,omitempty"`
 	Brushed    []Brushed             `json:"brushed,omitempty"`
-	Notes      []Note                `json:"notes,omitempty"` // of a CAP message that was read
+	Notes      []Note                `json:"notes,omitempty"` // on the CAP message that was read, and on what a person may have meant otherwise
 }
 
 // Target is a commune that a submission is for.
@@ -81,6 +85,16 @@ type Coverage struct {
 	Pending  int       `json:"pending"`           // recipients whose send has not ended
 	Channels []Cell    `json:"channels"`
 	Communes []Commune `json:"communes,omitempty"`
+	Faults   []Failure `json:"faults,omitempty"` // most people first; with Communes only
+}
+
+// Failure counts recipients of one channel whose last attempt was refused, has
+// failed or was left open, by the fault and the provider's own code.
+type Failure struct {
+	Kind  channels.Kind `json:"kind"`
+	Fault string        `json:"fault"`
+	Code  string        `json:"code,omitempty"` // of the provider: "30007"; empty if it gave none
+	Count int           `json:"count"`
 }
 
 // Commune is the coverage of one commune.
@@ -100,7 +114,8 @@ type Cell struct {
 	Outcomes map[string]int `json:"outcomes"`
 }
 
-// Note is a remark on a CAP message.
+// Note is a remark for whoever judges a draft. Line is that of the CAP message,
+// 0 if the remark is not on one.
 type Note struct {
 	Rule string `json:"rule"`
 	Text string `json:"text"`
@@ -124,7 +139,7 @@ func head(c *desk.Case) Alert {
 	a := Alert{
 		ID: c.ID, State: c.State, Cause: sub.Cause, Author: Person{c.Author.ID, c.Author.Name, c.Author.Territory},
 		CreatedAt: local(c.CreatedAt), ApprovedAt: local(c.ApprovedAt), EndedAt: local(c.EndedAt),
-		Communes: len(sub.Communes), HeadCount: sub.HeadCount,
+		Communes: len(sub.Communes), HeadCount: sub.HeadCount, Unheard: sub.Unheard,
 		Revision: rev.Number, Code: rev.Code, MsgType: rev.MsgType, Severity: rev.Severity(), Expires: local(rev.Expires()),
 	}
 	if c.Hash != (desk.SubmissionHash{}) {
@@ -147,7 +162,21 @@ func whole(c *desk.Case) Alert {
 	for i := range rev.Infos {
 		a.Draft.Infos = append(a.Draft.Infos, infoOf(&rev.Infos[i]))
 	}
+	a.Notes = foreign(a.Draft.Infos)
 	return a
+}
+
+// foreign says of geocodes of other registers that they address nobody.
+func foreign(infos []Info) []Note {
+	var notes []Note
+	for i := range infos {
+		for j, a := range infos[i].Areas {
+			for _, g := range a.Geocodes {
+				notes = append(notes, Note{Rule: "B06", Text: fmt.Sprintf("infos[%d].areas[%d]: the geocode %s of the register %s names no commune here and adds nobody to those who are addressed", i, j, clipped(g.Value), clipped(g.Name))})
+			}
+		}
+	}
+	return notes
 }
 
 func infoOf(in *alert.Info) Info {
@@ -194,8 +223,8 @@ func areaOf(in *alert.Area) Area {
 	return out
 }
 
-// texts shows the SMS twins of a submission: of each template the longest over
-// all its communes, for that is what may cost most.
+// texts shows the SMS twins of a submission: of each template one that is
+// refused, or else the longest over all its communes.
 func (s *server) texts(c *desk.Case) []Text {
 	sub := &c.Submission
 	if !slices.Contains(sub.Kinds, channels.SMS) {
@@ -237,7 +266,10 @@ func worse(t render.Text, shown Text) bool {
 	if refused := t.Err != nil; refused != (shown.Refused != "") {
 		return refused
 	}
-	return t.Parts > shown.Parts
+	if t.Parts != shown.Parts {
+		return t.Parts > shown.Parts
+	}
+	return utf8.RuneCountInString(t.Text) > utf8.RuneCountInString(shown.Text)
 }
 
 func (s *server) text(t render.Text, commune area.Code, lang string) Text {
@@ -281,6 +313,13 @@ func (s *server) coverage(ctx context.Context, c *desk.Case, communes bool) (*Co
 	}
 	if !communes {
 		return out, nil
+	}
+	faults, err := s.Coverage.Faults(ctx, c.ID, c.Submission.Revision.Number)
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range faults {
+		out.Faults = append(out.Faults, Failure{f.Kind, f.Fault.String(), f.Code, f.Count})
 	}
 	for _, group := range coverage.ByCommune(cells) {
 		m := Commune{Code: group[0].Commune, Name: s.name(group[0].Commune, "vi")}
