@@ -29,12 +29,8 @@ func Own(rev *alert.Revision) bool { return rev != nil && rev.Source == source }
 // warning by mistake: it is not an address of anybody.
 const source = "loa-watch"
 
-// The texts of our messages, entries of the catalogue.
-const (
-	canaryTemplate = "any.test"
-	dutyTemplate   = "duty.page"
-	endTemplate    = "duty.end"
-)
+// canaryTemplate is the text of the test message, an entry of the catalogue.
+const canaryTemplate = "any.test"
 
 // Outcomes counts the recipients of one of our revisions by what has come of
 // them; all zero: it has not been cut yet.
@@ -66,23 +62,25 @@ func roster(rev *alert.Revision, cause dispatch.Cause, p delivery.Priority, kind
 
 // revision is the frame of our messages. It is the same on every node: all of
 // it follows from the arguments.
-func revision(sender string, id alert.ID, number int, sent, expires time.Time, cell, template string, slots map[string]string) *alert.Revision {
+func revision(sender string, id alert.ID, number int, sent, expires time.Time, cell string) *alert.Revision {
 	return &alert.Revision{
 		Alert: id, Number: number, Identifier: id.Identifier(number), Sender: sender, Sent: sent,
 		MsgType: alert.MsgAlert, Scope: alert.Private, Addresses: []string{cell}, Source: source,
 		Infos: []alert.Info{{
 			Language: "vi-VN", Categories: []alert.Category{"Infra"}, Event: "Tự kiểm tra", ResponseTypes: []alert.ResponseType{"None"},
 			Urgency: "Unknown", Severity: alert.Minor, Certainty: "Unknown", Effective: sent, Expires: expires,
-			Areas:    []alert.Area{{Desc: cell, Geocodes: []alert.NamedValue{{Name: valueName, Value: cell}}}},
-			Template: template, Slots: slots,
+			Areas: []alert.Area{{Desc: cell, Geocodes: []alert.NamedValue{{Name: valueName, Value: cell}}}},
 		}},
 	}
 }
 
 // canaryRevision is the test message of a channel in the slot that began at.
 func canaryRevision(sender string, kind channels.Kind, began time.Time, every time.Duration) *alert.Revision {
-	rev := revision(sender, alert.ID("canary-"+string(kind)), int(began.Unix()/60), began, began.Add(2*every), CanaryCell, canaryTemplate, nil)
+	rev := revision(sender, alert.ID("canary-"+string(kind)), int(began.Unix()/60), began, began.Add(2*every), CanaryCell)
 	rev.Status, rev.Code = alert.Test, "TEST"
+	in := &rev.Infos[0]
+	in.Template = canaryTemplate
+	in.Headline, in.Description = "THỬ NGHIỆM: không có thiên tai", "THỬ NGHIỆM. Hệ thống tự gửi tin này để biết kênh còn thông. Không cần làm gì."
 	return rev
 }
 
@@ -92,15 +90,34 @@ const dutyExpiry = 30 * time.Minute
 // dutyRevision is a page as people read it. Its number counts in steps of Gap,
 // so that several nodes and a restart tell of a cause once. It is no test, and
 // goes to nobody but the people on duty.
-func dutyRevision(sender string, p Page) *alert.Revision {
-	slot := p.At.Truncate(Gap)
-	number, template := 2*int(slot.Unix()/int64(Gap/time.Second)), dutyTemplate
+func dutyRevision(sender, agency string, p Page) *alert.Revision {
+	number := 2 * int(p.At.Truncate(Gap).Unix()/int64(Gap/time.Second))
+	w, said, plain := catalogue[p.Cause], "có sự cố", "co su co"
+	todo, todoPlain := "Kiểm tra ngay: loa doctor", "Kiem tra ngay: loa doctor"
 	if p.Resolved {
-		number, template = number+1, endTemplate
+		number++
+		said, plain, todo, todoPlain = "đã hết sự cố", "da het su co", "Không cần làm gì thêm", "Khong can lam gi them"
 	}
-	w := catalogue[p.Cause]
-	slots := map[string]string{"cause": w.vi, "cause.ascii": w.plain}
-	rev := revision(sender, alert.ID(fmt.Sprintf("duty-%s", p.Cause)), number, p.At, p.At.Add(dutyExpiry), DutyCell, template, slots)
+	rev := revision(sender, alert.ID("duty-"+string(p.Cause)), number, p.At, p.At.Add(dutyExpiry), DutyCell)
 	rev.Status, rev.Code = alert.Actual, "DUTY"
+	in := &rev.Infos[0]
+	in.Headline = fmt.Sprintf("Hệ thống Loa %s: %s", said, w.vi)
+	in.Description = fmt.Sprintf("%s. %s.", w.vi, todo)
+	in.Slots = map[string]string{smsSlot: fmt.Sprintf("%s %s: he thong Loa %s: %s. %s", agency, p.At.In(vietnam).Format("15h04 02/01"), plain, w.plain, todoPlain)}
 	return rev
+}
+
+// smsSlot holds the SMS of a page. It is no entry of the catalogue, from which
+// authors choose what the public reads.
+const smsSlot = "sms"
+
+var vietnam = time.FixedZone("+07:00", 7*60*60)
+
+// SMS is the text of a page, without marks, in one part; false for every other
+// revision.
+func SMS(rev *alert.Revision) (string, bool) {
+	if !Own(rev) || len(rev.Infos) != 1 || rev.Infos[0].Template != "" {
+		return "", false
+	}
+	return rev.Infos[0].Slots[smsSlot], true
 }

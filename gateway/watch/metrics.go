@@ -31,7 +31,7 @@ func newMetrics(r prometheus.Registerer) *metrics {
 	m := &metrics{
 		faults:   gauge("faults", "Parts that are bad, by cause.", "cause"),
 		rounds:   counter("canary_rounds_total", "Rounds of canaries, by what came of them.", "channel", "result"),
-		arrived:  gauge("canary_arrived_timestamp_seconds", "When the last test message was proven to have arrived.", "channel"),
+		arrived:  gauge("canary_arrived_timestamp_seconds", "When the last test message was proven to have arrived; before the first, when the gateway was started.", "channel"),
 		took:     gauge("canary_last_seconds", "How long the last test message took, or was waited for.", "channel"),
 		pages:    counter("pages_total", "Pages decided on, by cause.", "cause", "status"),
 		webhooks: counter("webhook_requests_total", "Calls of webhooks, by what came of them.", "result"),
@@ -53,11 +53,11 @@ func newMetrics(r prometheus.Registerer) *metrics {
 }
 
 // watched makes the series of a canary before its first round.
-func (m *metrics) watched(k channels.Kind) {
+func (m *metrics) watched(k channels.Kind, now time.Time) {
 	for _, r := range []string{"arrived", "lost"} {
 		m.rounds.WithLabelValues(string(k), r).Add(0)
 	}
-	m.arrived.WithLabelValues(string(k)).Set(0)
+	m.arrived.WithLabelValues(string(k)).Set(float64(now.Unix()))
 	m.took.WithLabelValues(string(k)).Set(0)
 }
 

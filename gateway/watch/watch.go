@@ -46,6 +46,7 @@ type Options struct {
 	// Origin is the one place where http is admitted, in drill and demo.
 	Origin     string
 	Sender     string // CAP sender
+	Agency     string // in an SMS: without marks, at most 25 characters
 	Instance   string // label of notifications
 	Deployment string
 	External   string // base URL of this gateway
@@ -88,7 +89,7 @@ func New(o Options) *Watch {
 	w.canaries = canaries{store: o.Store, sender: o.Sender, wake: o.Wake, progress: o.Progress, m: w.m}
 	w.o.Duty = slices.Clone(o.Duty)
 	for _, c := range o.Canaries {
-		w.m.watched(c.Kind)
+		w.m.watched(c.Kind, o.Now())
 		w.canaries.add(c)
 	}
 	return w
@@ -256,7 +257,7 @@ func (w *Watch) tell(ctx context.Context, p Page) error {
 		}
 		ids = append(ids, c.id)
 	}
-	rev := dutyRevision(w.o.Sender, p)
+	rev := dutyRevision(w.o.Sender, w.o.Agency, p)
 	r, err := roster(rev, dispatch.Approved, delivery.P0, kinds, ids)
 	if err != nil {
 		return err

@@ -221,7 +221,7 @@ func TestDutyIsTold(t *testing.T) {
 			t.Fatalf("%d pages, want 1", b.count())
 		}
 		r, rev := b.asked[0], b.issued[0]
-		if rev.Status != alert.Actual || rev.Scope != alert.Private || rev.Infos[0].Slots["cause"] != catalogue[DirectMode].vi {
+		if rev.Status != alert.Actual || rev.Scope != alert.Private || rev.Infos[0].Headline != "Hệ thống Loa có sự cố: Redis không trả lời" {
 			t.Errorf("the page is %+v", rev)
 		}
 		if !r.Roster || r.Priority != delivery.P0 || !cmp.Equal(r.People, []int64{4, 9}) || len(r.Areas) != 0 {
@@ -230,7 +230,7 @@ func TestDutyIsTold(t *testing.T) {
 		time.Sleep(5 * time.Minute)
 		set(false)
 		time.Sleep(5 * time.Minute)
-		if b.count() != 2 || b.issued[1].Infos[0].Template != endTemplate {
+		if b.count() != 2 || b.issued[1].Infos[0].Headline != "Hệ thống Loa đã hết sự cố: Redis không trả lời" {
 			t.Errorf("%d messages, want the page and its end", b.count())
 		}
 	})
@@ -495,5 +495,27 @@ func TestNoHeartbeatIsAWarning(t *testing.T) {
 	w.Look(t.Context())
 	if x := stateOf(t, w, "heartbeat"); x.State != Warn || x.Remedy == "" {
 		t.Errorf("%+v", x)
+	}
+}
+
+// TestDutySMS: whatever happened, its SMS is one part of plain letters.
+func TestDutySMS(t *testing.T) {
+	t.Parallel()
+	for _, c := range Causes() {
+		for _, over := range []bool{false, true} {
+			text, ok := SMS(dutyRevision("loa.example.vn", strings.Repeat("A", 25), Page{Cause: c, Resolved: over, At: noon}))
+			if !ok || len(text) > 160 || !strings.Contains(text, " 19h00 07/09: he thong Loa ") || !strings.Contains(text, catalogue[c].plain) {
+				t.Errorf("%s: %d characters: %q", c, len(text), text)
+			}
+			for _, r := range text {
+				if r > 0x7e {
+					t.Errorf("%s: %q has marks", c, text)
+					break
+				}
+			}
+		}
+	}
+	if _, ok := SMS(canaryRevision("loa.example.vn", channels.SMS, noon, time.Hour)); ok {
+		t.Error("a test message is no page")
 	}
 }
