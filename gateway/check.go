@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"loa/channels"
+	"loa/gateway/delivery"
 	"loa/gateway/ledger"
 	"loa/gateway/queue"
 )
@@ -17,41 +18,110 @@ import (
 // checkBound is how long one peer may take to answer an online check.
 const checkBound = 10 * time.Second
 
-// Check reads what New reads and opens every driver, without dialling, and
-// returns every fault with its place in the configuration. It takes no lock
-// and keeps nothing: a gateway may be running. Online it also asks the peers:
+// Findings are what Examine finds, each with its place in the configuration.
+// With a fault Run would not start; a note is for a person to judge.
+type Findings struct {
+	Faults []error
+	Notes  []string
+}
+
+// Check is the faults of Examine.
+func Check(ctx context.Context, opt Options, online bool) []error {
+	return Examine(ctx, opt, online).Faults
+}
+
+// Examine reads what New reads, tries the data folder and the address, opens
+// every driver without dialling, and returns every fault. It takes no lock and
+// keeps nothing: a gateway may be running. Online it also asks the peers:
 // drivers that can prove their credentials, Redis and PostgreSQL. Nothing is
 // ever sent.
-func Check(ctx context.Context, opt Options, online bool) []error {
+func Examine(ctx context.Context, opt Options, online bool) Findings {
 	g := &Gateway{cfg: opt.Config, opt: opt, log: slog.New(slog.DiscardHandler), now: time.Now, Metrics: prometheus.NewRegistry()}
 	g.live.g = g
-	var faults []error
-	fault := func(key string, err error) {
-		if err != nil {
-			faults = append(faults, fmt.Errorf("%s%w", g.cfg.Where(key), err))
-		}
-	}
-	fault("boundaries", g.openAreas(ctx))
-	fault("sms", g.openRenderer(ctx))
-	for i, c := range g.cfg.Channels {
-		key := fmt.Sprintf("channels[%d]", i)
-		o, err := g.openDriver(c)
-		if err != nil {
-			fault(key+".settings", fmt.Errorf("%s: driver %q: %w", key, c.Driver, err))
-			continue
-		}
-		if c, ok := o.value.(channels.Checker); ok && online {
-			fault(key+".settings", named(key, bounded(ctx, c.Check)))
-		}
-	}
+	c := &checking{g: g}
+	c.Notes = append(c.Notes, g.cfg.Warnings...)
+	c.data()
+	c.fault("boundaries", named("boundaries", g.openAreas(ctx)))
+	c.fault("sms", named("sms", g.openRenderer(ctx)))
+	c.channels(ctx, online)
+	c.address(ctx)
 	if online {
-		fault("redis", named("redis", bounded(ctx, g.pingRedis)))
-		fault("ledger.postgres", named("ledger.postgres", bounded(ctx, g.pingLedger)))
+		c.fault("redis", named("redis", bounded(ctx, g.pingRedis)))
+		c.fault("ledger.postgres", named("ledger.postgres", bounded(ctx, g.pingLedger)))
 	}
 	if err := g.Close(); err != nil {
-		faults = append(faults, err)
+		c.Faults = append(c.Faults, err)
 	}
-	return faults
+	return c.Findings
+}
+
+// checking gathers findings.
+type checking struct {
+	Findings
+	g    *Gateway
+	held bool // another process has the data folder
+}
+
+func (c *checking) fault(key string, err error) {
+	if err != nil {
+		c.Faults = append(c.Faults, fmt.Errorf("%s%w", c.g.cfg.WhereNamed(key, err), err))
+	}
+}
+
+func (c *checking) note(key, format string, args ...any) {
+	c.Notes = append(c.Notes, c.g.cfg.Where(key)+fmt.Sprintf(format, args...))
+}
+
+// channels opens every driver and puts it into its lane, as New does.
+func (c *checking) channels(ctx context.Context, online bool) {
+	g := c.g
+	lanes := map[channels.Kind]*delivery.Lane{}
+	for i, ch := range g.cfg.Channels {
+		o, err := g.openDriver(ch)
+		if err == nil {
+			lanes[o.kind], err = addTo(lanes[o.kind], o, ch)
+		}
+		if err != nil {
+			c.Faults = append(c.Faults, g.channelFault(i, err))
+			continue
+		}
+		key := fmt.Sprintf("channels[%d]", i)
+		if p, ok := o.value.(channels.Checker); ok && online {
+			c.fault(key+".settings", named(key, loginWords(bounded(ctx, p.Check))))
+		}
+	}
+}
+
+// loginWords says in plain words that a provider refuses the credentials.
+func loginWords(err error) error {
+	var e *channels.Error
+	if !errors.As(err, &e) || whyDown(delivery.Down{Fault: e.Fault, Code: e.Code}) == 0 {
+		return err
+	}
+	return fmt.Errorf("%s: %w", downWords[whyDown(delivery.Down{Fault: e.Fault, Code: e.Code})], err)
+}
+
+// address tries to listen where Run would. An address in use is a note: it may
+// be that of the gateway which is to be started anew.
+func (c *checking) address(ctx context.Context) {
+	if c.g.opt.Listener != nil {
+		return
+	}
+	l, err := c.g.listenPublic(ctx)
+	var busy *AddressError
+	switch {
+	case err == nil:
+		if err := l.Close(); err != nil {
+			c.fault("listen", err)
+		}
+	case errors.As(err, &busy) && busy.InUse():
+		if c.held {
+			return // by the gateway that runs on this folder, of which a note tells
+		}
+		c.Notes = append(c.Notes, err.Error())
+	default:
+		c.Faults = append(c.Faults, err)
+	}
 }
 
 func named(key string, err error) error {

@@ -10,7 +10,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -62,6 +61,7 @@ type Gateway struct {
 	queue      *queue.Queue // nil: none by choice
 	dispatcher *dispatch.Dispatcher
 	drivers    []opened
+	kinds      []channels.Kind // that are configured
 	senders    []render.Sender // under which SMS go out
 	live       liveList
 	page       http.Handler
@@ -69,12 +69,9 @@ type Gateway struct {
 	closers    []closer
 	started    chan struct{}
 	words      chan queue.Wake // for the other nodes
-}
-
-// closer is a named clean-up.
-type closer struct {
-	name  string
-	close func() error
+	deaf       unheard
+	probe      ledgerProbe
+	stopBegan  time.Time // of Run; zero before
 }
 
 // opened is a driver with what it opened.
@@ -95,41 +92,29 @@ func New(ctx context.Context, opt Options) (*Gateway, error) {
 	}
 	g.live.g = g
 	steps := []struct {
-		name string
-		open func(context.Context) error
+		name, key string // key of the configuration that a fault is about; empty: the step names it
+		open      func(context.Context) error
 	}{
-		{"data folder", g.openData},
-		{"administrative units", g.openAreas},
-		{"templates", g.openRenderer},
-		{"ledger", g.openLedger},
-		{"queue", g.openQueue},
-		{"delivery", g.openDelivery},
-		{"channels", g.openChannels},
-		{"desk", g.openDesk},
-		{"live page", g.openPage},
+		{"data folder", "data", g.openData},
+		{"administrative units", "boundaries", g.openAreas},
+		{"templates", "sms", g.openRenderer},
+		{"ledger", "ledger.postgres", g.openLedger},
+		{"queue", "redis", g.openQueue},
+		{"delivery", "keys.master", g.openDelivery},
+		{"channels", "", g.openChannels},
+		{"desk", "agency", g.openDesk},
+		{"live page", "deployment", g.openPage},
 	}
 	for _, s := range steps {
 		if err := s.open(ctx); err != nil {
-			return nil, errors.Join(fmt.Errorf("%s: %w", s.name, err), g.Close())
+			err = fmt.Errorf("%s: %w", s.name, err)
+			if s.key != "" {
+				err = fmt.Errorf("%s%w", g.cfg.WhereNamed(s.key, err), err)
+			}
+			return nil, errors.Join(err, g.Close())
 		}
 	}
 	return g, nil
-}
-
-// Close closes what New opened, last first. Run must have ended.
-func (g *Gateway) Close() error {
-	var errs []error
-	for _, c := range slices.Backward(g.closers) {
-		if err := c.close(); err != nil {
-			errs = append(errs, fmt.Errorf("%s: %w", c.name, err))
-		}
-	}
-	g.closers = nil
-	return errors.Join(errs...)
-}
-
-func (g *Gateway) onClose(name string, close func() error) {
-	g.closers = append(g.closers, closer{name, close})
 }
 
 func (g *Gateway) openData(context.Context) error {
@@ -140,11 +125,11 @@ func (g *Gateway) openData(context.Context) error {
 	if err != nil {
 		return err
 	}
-	g.onClose("lock", lock.Close)
+	g.onClose(lastly, "lock", lock.Close)
 	return nil
 }
 
-// closeValue closes a driver that can be closed.
+// close closes a driver that can be closed.
 func (o opened) close() error {
 	if c, ok := o.value.(io.Closer); ok {
 		return c.Close()

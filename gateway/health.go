@@ -31,13 +31,17 @@ func (g *Gateway) watch(ctx context.Context) error {
 }
 
 func tellHealth(ctx context.Context, log *slog.Logger, last, now delivery.Health) {
+	in := func(all []delivery.Down, d delivery.Down) bool {
+		return slices.ContainsFunc(all, func(o delivery.Down) bool { return o.Kind == d.Kind && o.Provider == d.Provider })
+	}
 	for _, d := range now.Down {
-		if !slices.Contains(last.Down, d) {
-			log.ErrorContext(ctx, "a provider is down, nothing is sent through it", "channel", string(d.Kind), "provider", d.Provider)
+		if !in(last.Down, d) {
+			log.ErrorContext(ctx, "a provider is down, nothing is sent through it",
+				"channel", string(d.Kind), "provider", d.Provider, "why", downWords[whyDown(d)], "code", d.Code)
 		}
 	}
 	for _, d := range last.Down {
-		if !slices.Contains(now.Down, d) {
+		if !in(now.Down, d) {
 			log.InfoContext(ctx, "a provider answers again", "channel", string(d.Kind), "provider", d.Provider)
 		}
 	}

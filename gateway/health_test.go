@@ -12,14 +12,14 @@ import (
 
 func TestHealthIsTold(t *testing.T) {
 	t.Parallel()
-	down := delivery.Down{Kind: channels.SMS, Provider: "twilio"}
+	down := delivery.Down{Kind: channels.SMS, Provider: "twilio", Fault: channels.FaultProvider, Code: "20003"}
 	well, ill := delivery.Health{Mode: delivery.ModeQueue}, delivery.Health{Mode: delivery.ModeDirect, Down: []delivery.Down{down}}
 	for _, c := range []struct {
 		last, now delivery.Health
 		want      []string
 	}{
 		{well, well, nil},
-		{well, ill, []string{"a provider is down", "mode=direct"}},
+		{well, ill, []string{"a provider is down", "why=\"the provider refuses the login\"", "mode=direct"}},
 		{ill, ill, nil},
 		{ill, well, []string{"a provider answers again", "mode=queue"}},
 	} {

@@ -87,17 +87,3 @@ func onlyHere(next http.Handler) http.Handler {
 		next.ServeHTTP(w, r)
 	})
 }
-
-// healthz says that the process answers.
-func (g *Gateway) healthz(w http.ResponseWriter, _ *http.Request) {
-	_, _ = w.Write([]byte("ok\n"))
-}
-
-// readyz says that the ledger answers and the engine runs, and names the mode.
-func (g *Gateway) readyz(w http.ResponseWriter, r *http.Request) {
-	if _, err := g.Audience.Snapshot(r.Context()); err != nil {
-		http.Error(w, "the ledger does not answer", http.StatusServiceUnavailable)
-		return
-	}
-	_, _ = w.Write([]byte("ready " + string(g.Engine.Health().Mode) + "\n"))
-}

@@ -46,15 +46,26 @@ var ErrOtherKey = errors.New("keys.master is not the key that this data folder w
 // belongTo refuses a key that is not the folder's. The first start leaves the
 // key's id there.
 func (k keys) belongTo(data string) error {
-	path := filepath.Join(data, "master.id")
-	id := base64.StdEncoding.EncodeToString(k.id[:9])
-	src, err := os.ReadFile(path) //nolint:gosec // the data folder is the operator's
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return os.WriteFile(path, []byte(id+"\n"), 0o600)
-	case err != nil:
+	err := k.compare(data)
+	if errors.Is(err, fs.ErrNotExist) {
+		return os.WriteFile(filepath.Join(data, keyID), []byte(k.name()+"\n"), 0o600)
+	}
+	return err
+}
+
+// keyID is the file with the id of the key that a data folder was sealed with.
+const keyID = "master.id"
+
+func (k keys) name() string { return base64.StdEncoding.EncodeToString(k.id[:9]) }
+
+// compare is belongTo without leaving anything: an error of fs.ErrNotExist says
+// that the folder belongs to no key yet.
+func (k keys) compare(data string) error {
+	src, err := os.ReadFile(filepath.Join(data, keyID)) //nolint:gosec // the data folder is the operator's
+	if err != nil {
 		return fmt.Errorf("master key: %w", err)
-	case strings.TrimSpace(string(src)) != id:
+	}
+	if strings.TrimSpace(string(src)) != k.name() {
 		return ErrOtherKey
 	}
 	return nil

@@ -5,10 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 
 	"loa/channels"
 	"loa/gateway/alert"
 	"loa/gateway/area"
+	"loa/gateway/desk"
+	"loa/gateway/ledger"
 	"loa/gateway/render"
 )
 
@@ -17,19 +20,46 @@ import (
 type liveList struct {
 	g        *Gateway
 	renderer *render.Renderer
+
+	mu    sync.Mutex
+	cases map[ledger.InForce]*desk.Case
 }
 
-const maxLive = 200
+// inForce lists the alerts in force. Which those are is asked of the ledger
+// each time, so that an alert is here before its first broadcast, whichever
+// node approved it; what they say is frozen, and read once.
+func (l *liveList) inForce(ctx context.Context) ([]*desk.Case, error) {
+	list, err := l.g.ledger.InForce(ctx, l.g.now())
+	if err != nil {
+		return nil, err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	kept := make(map[ledger.InForce]*desk.Case, len(list))
+	all := make([]*desk.Case, 0, len(list))
+	for _, f := range list {
+		c := l.cases[f]
+		if c == nil {
+			if c, err = l.g.ledger.Desk().Case(ctx, f.Alert); err != nil {
+				return nil, err
+			}
+		}
+		kept[f] = c
+		all = append(all, c)
+	}
+	l.cases = kept
+	return all, nil
+}
 
 func (l *liveList) snapshot(ctx context.Context, areas []string) ([]channels.Message, error) {
-	cases, err := l.g.ledger.Desk().Cases(ctx, []alert.State{alert.Approved}, maxLive)
+	cases, err := l.inForce(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("live list: %w", err)
 	}
 	var messages []channels.Message
-	for i := range cases {
-		rev := cases[i].Submission.Revision
-		if rev.Status != alert.Actual || !rev.Expires().After(l.g.now()) {
+	for _, c := range cases {
+		rev := c.Submission.Revision
+		if rev.Status != alert.Actual {
 			continue
 		}
 		targets := rev.Targets()

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -9,6 +10,8 @@ import (
 	"loa/gateway/alert"
 	"loa/gateway/area"
 	"loa/gateway/config"
+	"loa/gateway/desk"
+	"loa/gateway/ledger"
 	"loa/gateway/render"
 )
 
@@ -73,5 +76,41 @@ func TestATextThatHasEndedIsNotInForce(t *testing.T) {
 	}
 	if _, err := g.live.message(rev, "06652", "vi"); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestSnapshotSeesEveryAlertInForce has more alerts than any page shows before
+// the one that counts, and asks twice: the text is read once, the list each time.
+func TestSnapshotSeesEveryAlertInForce(t *testing.T) {
+	t.Parallel()
+	g := openMute(t)
+	inForce(t, g, "real", nil)
+	for i := range 210 {
+		inForce(t, g, alert.ID(fmt.Sprintf("drill-%d", i)), func(c *desk.Case) { c.Submission.Revision.Status = alert.Exercise })
+	}
+	ask := func() []channels.Message {
+		all, err := g.live.snapshot(t.Context(), []string{"07192"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return all
+	}
+	if all := ask(); len(all) != 1 || all[0].Alert != "real" {
+		t.Fatalf("%d messages", len(all))
+	}
+	key := ledger.InForce{Alert: "real", Revision: 1}
+	read := g.live.cases[key]
+	if all := ask(); len(all) != 1 || g.live.cases[key] != read {
+		t.Errorf("%d messages; the text was read again: %v", len(all), g.live.cases[key] != read)
+	}
+	// What was approved a moment ago is there at once.
+	inForce(t, g, "second", nil)
+	if all := ask(); len(all) != 2 {
+		t.Errorf("%d messages after a second approval", len(all))
+	}
+	now := time.Now().Add(2 * time.Hour)
+	g.now = func() time.Time { return now }
+	if all := ask(); len(all) != 0 || len(g.live.cases) != 0 {
+		t.Errorf("%d messages after the end, %d texts kept", len(all), len(g.live.cases))
 	}
 }

@@ -133,7 +133,7 @@ func (g *Gateway) openLedger(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	g.onClose("ledger", g.ledger.Close)
+	g.onClose(lastly, "ledger", g.ledger.Close)
 	g.Coverage = g.ledger.Coverage()
 	return nil
 }
@@ -149,14 +149,14 @@ func (g *Gateway) openQueue(ctx context.Context) error {
 			return err
 		}
 		g.queue = q
-		g.onClose("embedded queue", server.Close)
+		g.onClose(lastly, "embedded queue", server.Close)
 	default:
 		q, err := queue.Open(ctx, queueOptions(r, g.log))
 		if err != nil {
 			return err
 		}
 		g.queue = q
-		g.onClose("queue", q.Close)
+		g.onClose(lastly, "queue", q.Close)
 	}
 	return nil
 }
@@ -197,7 +197,7 @@ func (g *Gateway) openDelivery(context.Context) error {
 	g.Audience = &audience.Book{Store: g.ledger.Audience(), Vault: vault, Log: g.log}
 	opt := delivery.Options{
 		Store: g.ledger.Delivery(), Addresses: g.Audience, RefKey: k.ref, Node: nodeName(), Nodes: g.cfg.Delivery.Nodes, OnContent: g.contentRefused,
-		Now: g.now, Log: g.log, Registerer: g.Metrics, ResendAfter: g.cfg.Delivery.ResendAfter, RetryAfter: g.cfg.Delivery.RetryAfter,
+		Now: g.now, StopWithin: callsBound, Log: g.log, Registerer: g.Metrics, ResendAfter: g.cfg.Delivery.ResendAfter, RetryAfter: g.cfg.Delivery.RetryAfter,
 	}
 	if g.queue != nil {
 		opt.Hints, opt.Rate = g.queue, g.queue
@@ -217,14 +217,13 @@ func nodeName() string {
 func (g *Gateway) openChannels(context.Context) error {
 	lanes := map[channels.Kind]*delivery.Lane{}
 	for i, c := range g.cfg.Channels {
-		where := fmt.Sprintf("channels[%d]: driver %q", i, c.Driver)
 		o, err := g.openDriver(c)
 		if err != nil {
-			return fmt.Errorf("%s: %w", where, err)
+			return g.channelFault(i, err)
 		}
 		lane, err := addTo(lanes[o.kind], o, c)
 		if err != nil {
-			return fmt.Errorf("%s: %w", where, err)
+			return g.channelFault(i, err)
 		}
 		lanes[o.kind] = lane
 		if o.kind == channels.WebPush {
@@ -240,6 +239,13 @@ func (g *Gateway) openChannels(context.Context) error {
 		}
 	}
 	return nil
+}
+
+// channelFault places what is wrong with a channel: at the key of its settings
+// that the fault begins with, if there is one.
+func (g *Gateway) channelFault(i int, err error) error {
+	key := fmt.Sprintf("channels[%d]", i)
+	return fmt.Errorf("%s%s: driver %q: %w", g.cfg.WhereNamed(key+".settings", err), key, g.cfg.Channels[i].Driver, err)
 }
 
 func (g *Gateway) openDriver(c config.Channel) (opened, error) {
@@ -264,7 +270,7 @@ func (g *Gateway) openDriver(c config.Channel) (opened, error) {
 		return opened{}, err
 	}
 	o := opened{name: d.Name, kind: d.Kind, value: value}
-	g.onClose(d.Name, o.close)
+	g.onClose(first, d.Name, o.close)
 	g.drivers = append(g.drivers, o)
 	if hub, ok := value.(interface{ Connections() int }); ok {
 		promauto.With(g.Metrics).NewGaugeFunc(prometheus.GaugeOpts{
@@ -302,10 +308,9 @@ func addTo(lane *delivery.Lane, o opened, c config.Channel) (*delivery.Lane, err
 }
 
 func (g *Gateway) openDesk(context.Context) error {
-	var kinds []channels.Kind
 	for _, o := range g.drivers {
-		if !slices.Contains(kinds, o.kind) {
-			kinds = append(kinds, o.kind)
+		if !slices.Contains(g.kinds, o.kind) {
+			g.kinds = append(g.kinds, o.kind)
 		}
 	}
 	g.Account = &account.Account{Store: g.ledger.Account(), Now: g.now, Rand: rand.Reader, Valid: func(c area.Code) error {
@@ -313,7 +318,7 @@ func (g *Gateway) openDesk(context.Context) error {
 		return err
 	}}
 	g.dispatcher = dispatch.New(dispatch.Options{
-		Store: g.ledger.Dispatch(), Audience: g.Audience, Kinds: kinds, Now: g.now, Log: g.log, Metrics: g.Metrics,
+		Store: g.ledger.Dispatch(), Audience: g.Audience, Kinds: g.kinds, Now: g.now, Log: g.log, Metrics: g.Metrics,
 		Render: func(rev *alert.Revision, commune area.Code, kind channels.Kind, language string) ([]byte, error) {
 			r, err := g.Renderer.Render(rev, g.place(commune), kind, language)
 			return r.Body, err
@@ -321,9 +326,9 @@ func (g *Gateway) openDesk(context.Context) error {
 		Announce: g.Engine.Hint,
 	})
 	g.Desk = desk.New(desk.Options{
-		Store: g.ledger.Desk(), Authority: g.Account, Expand: g.Areas.Expand,
+		Store: loggedDesk{g.ledger.Desk(), g.log}, Authority: g.Account, Expand: g.Areas.Expand,
 		HeadCount: g.Audience.HeadCount, Snapshot: g.Audience.Snapshot,
-		Kinds: kinds, Sender: g.cfg.Agency.Sender,
+		Kinds: g.kinds, Sender: g.cfg.Agency.Sender,
 		Complete: g.complete, Check: g.checkTexts,
 		Wake: g.stored, Ended: g.ended,
 		Now: g.now, Rand: rand.Reader,

@@ -17,6 +17,7 @@ func (g *Gateway) openPage(context.Context) error {
 		Files: files, Deployment: string(g.cfg.Deployment),
 		Agency: map[string]string{"vi": g.cfg.Agency.Name, "en": g.cfg.Agency.NameEN},
 		Cases:  g.ledger.Desk().Cases, Cells: g.Coverage.Cells, Cutting: g.cutting,
+		Second: g.ledger.Second, Unheard: g.unheard,
 		Unit: g.Areas.Unit, Health: g.pageHealth, Now: g.now, Log: g.log,
 	})
 	return err
@@ -26,7 +27,7 @@ func (g *Gateway) pageHealth() public.Health {
 	h := g.Engine.Health()
 	out := public.Health{Mode: string(h.Mode), Since: h.Since}
 	for _, d := range h.Down {
-		out.Down = append(out.Down, public.Down{Kind: d.Kind, Provider: d.Provider})
+		out.Down = append(out.Down, public.Down{Kind: d.Kind, Provider: d.Provider, Why: whyDown(d), Code: d.Code})
 	}
 	return out
 }

@@ -11,21 +11,16 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// stopBound is how long a stop may take in all.
-const stopBound = 5 * time.Second
-
 // Run serves until ctx ends, then stops in order: no new HTTP, no new send,
 // open calls finish, what came back is committed, sockets are closed. It
 // returns nil after such a stop. Close comes after it.
 func (g *Gateway) Run(ctx context.Context) error {
 	listener := g.opt.Listener
 	if listener == nil {
-		var lc net.ListenConfig
-		l, err := lc.Listen(ctx, "tcp", g.cfg.Listen)
-		if err != nil {
-			return fmt.Errorf("listen: %w", err)
+		var err error
+		if listener, err = g.listenPublic(ctx); err != nil {
+			return err
 		}
-		listener = l
 	}
 	socket, err := listenSocket(ctx, g.cfg.Data)
 	if err != nil {
@@ -35,6 +30,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 	public.ReadTimeout = time.Minute // no long bodies come from the network; sockets are exempt once upgraded
 	local := newServer(g.localHandler())
 
+	g.tellDoubts(ctx)
 	group, work := errgroup.WithContext(ctx)
 	group.Go(func() error { return g.dispatcher.Run(work) })
 	group.Go(func() error { return g.Engine.Run(work) })
@@ -46,13 +42,16 @@ func (g *Gateway) Run(ctx context.Context) error {
 	group.Go(func() error { return serve(local, socket) })
 	group.Go(func() error {
 		<-work.Done()
-		bound, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopBound-time.Second)
+		bound, cancel := context.WithTimeout(context.WithoutCancel(ctx), callsBound)
 		defer cancel()
 		return errors.Join(shutdown(bound, public), shutdown(bound, local))
 	})
 	close(g.started)
+	for _, w := range g.cfg.Warnings {
+		g.log.WarnContext(ctx, "configuration", "warning", w)
+	}
 	g.log.InfoContext(ctx, "gateway serves", "listen", listener.Addr().String(), "deployment", string(g.cfg.Deployment))
-	return group.Wait()
+	return g.untilStopped(work, group.Wait)
 }
 
 // Started is closed once Run serves.

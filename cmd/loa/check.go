@@ -14,9 +14,11 @@ func newCheckCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "check",
 		Short: "Check a configuration without starting anything",
-		Long: `Reads a configuration as "loa serve" does, opens every channel without calling
-its provider, and names every fault by file, line, column and rule. It keeps
-nothing and may be run beside a gateway. The exit code is 1 when there is a fault.
+		Long: `Reads a configuration as "loa serve" does, tries its data folder, key and address,
+opens every channel without calling its provider, and names every fault by file,
+line, column and rule. It keeps nothing and may be run beside a gateway. The exit
+code is 1 when there is a fault; a note (a gateway that runs, an address in use, a
+key that others may read in a drill) is for you to judge.
 
 With --online it also asks Redis, PostgreSQL and those providers that can prove
 their credentials without sending. Nothing is ever sent to anybody.`,
@@ -25,14 +27,17 @@ their credentials without sending. Nothing is ever sent to anybody.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := loadConfig(path)
-			faults := []error{err}
+			found := gateway.Findings{Faults: []error{err}}
 			if err == nil {
-				faults = gateway.Check(cmd.Context(), gatewayOptions(cfg), online)
+				found = gateway.Examine(cmd.Context(), gatewayOptions(cfg), online)
 			}
-			for _, f := range faults {
+			for _, n := range found.Notes {
+				_, _ = fmt.Fprintln(cmd.ErrOrStderr(), "note:", n)
+			}
+			for _, f := range found.Faults {
 				_, _ = fmt.Fprintln(cmd.ErrOrStderr(), f)
 			}
-			if len(faults) > 0 {
+			if len(found.Faults) > 0 {
 				return errSilent
 			}
 			if path == "" {

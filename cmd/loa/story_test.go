@@ -15,6 +15,7 @@ import (
 
 	"loa/channels"
 	carrier "loa/channels/sms/standin"
+	"loa/gateway"
 	"loa/gateway/web/api"
 )
 
@@ -74,7 +75,14 @@ func (p *province) page(path string, header ...string) (status int, body string)
 func (p *province) ready() string {
 	p.t.Helper()
 	_, body := p.page("/readyz")
-	return strings.TrimSpace(body)
+	var r gateway.Readiness
+	if err := json.Unmarshal([]byte(body), &r); err != nil {
+		return body
+	}
+	if !r.Ready {
+		return "not ready: " + body
+	}
+	return "ready " + r.Mode
 }
 
 // metric sums the samples of a metric that have all the labels.

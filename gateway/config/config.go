@@ -6,6 +6,8 @@ package config
 import (
 	"time"
 
+	"github.com/goccy/go-yaml/ast"
+
 	"loa/channels"
 )
 
@@ -35,7 +37,12 @@ type Config struct {
 	SMS        Section    `yaml:"sms"` // registered senders and templates, decoded by the renderer
 	Channels   []Channel  `yaml:"channels"`
 
-	where func(key string) string // set by Load
+	// Warnings are faults that a live deployment would not start with, each with
+	// its place.
+	Warnings []string `yaml:"-"`
+
+	where func(key string) string // set by Load, like body
+	body  ast.Node
 }
 
 // Where is "file:line:column: " of a key ("channels[0].settings"), for faults
@@ -45,6 +52,15 @@ func (c *Config) Where(key string) string {
 		return ""
 	}
 	return c.where(key) + ": "
+}
+
+// WhereNamed is Where of the key below block that the fault speaks of, or of
+// the block itself.
+func (c *Config) WhereNamed(block string, fault error) string {
+	if c.where == nil {
+		return ""
+	}
+	return c.Where(named(c.body, block, fault.Error()))
 }
 
 // Ledger chooses the database: SQLite in the data folder unless Postgres is set.

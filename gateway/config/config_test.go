@@ -2,6 +2,7 @@ package config
 
 import (
 	"encoding/base64"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -75,10 +76,10 @@ func TestLoadRefuses(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ old, new, want string }{
 		"unknown key":        {"data: ./data", "dat: ./data", "2:1"},
-		"deployment":         {"deployment: live", "deployment: production", "1:13: deployment"},
-		"public http":        {"https://loa.example.vn\nredis", "http://loa.example.vn\nredis", "4:9: public"},
+		"deployment":         {"deployment: live", "deployment: production", "1:1: deployment"},
+		"public http":        {"https://loa.example.vn\nredis", "http://loa.example.vn\nredis", "4:1: public"},
 		"weak redis":         {"127.0.0.1:6379", "10.1.1.1:6379\n  password: changeme", "redis.password"},
-		"inline weak key":    {"master_file: master.key", "master: c2VjcmV0", "8:11: keys.master"},
+		"inline weak key":    {"master_file: master.key", "master: c2VjcmV0", "8:3: keys.master"},
 		"missing key file":   {"master_file: master.key", "master_file: none.key", "8:3: master_file"},
 		"sender":             {"sender: loa.example.vn", "sender: a b", "agency.sender"},
 		"live stand-in":      {"window: 64", "origin: http://127.0.0.1:9", "origin: not admitted in a live"},
@@ -112,14 +113,52 @@ func TestErrorsHoldNoSecret(t *testing.T) {
 	}
 }
 
-func TestSecretFileReadableByAll(t *testing.T) {
+// A secret that others may read stops a live gateway, and is said in a drill.
+func TestSecretFileReadableByOthers(t *testing.T) {
 	t.Parallel()
-	path := write(t, good)
-	if err := os.Chmod(filepath.Join(filepath.Dir(path), "master.key"), 0o644); err != nil {
+	for mode, wide := range map[os.FileMode]bool{0o600: false, 0o400: false, 0o640: true, 0o604: true, 0o644: true} {
+		for _, live := range []bool{true, false} {
+			text := good
+			if !live {
+				text = strings.Replace(text, "deployment: live", "deployment: drill", 1)
+			}
+			path := write(t, text)
+			if err := os.Chmod(filepath.Join(filepath.Dir(path), "master.key"), mode); err != nil {
+				t.Fatal(err)
+			}
+			const want = "loa.yaml:8:3: master_file: master.key has mode"
+			c, err := Load(path)
+			switch {
+			case live && wide:
+				if err == nil || !strings.Contains(err.Error(), want) {
+					t.Errorf("%o, live: %v", mode, err)
+				}
+			case err != nil:
+				t.Errorf("%o, live %v: %v", mode, live, err)
+			case wide != (len(c.Warnings) == 1) || wide && !strings.Contains(c.Warnings[0], want):
+				t.Errorf("%o, live %v: warnings %q", mode, live, c.Warnings)
+			}
+		}
+	}
+}
+
+// A fault that a section's owner finds is placed at the key that it speaks of.
+func TestWhereNamed(t *testing.T) {
+	t.Parallel()
+	c, err := Load(write(t, strings.Replace(good, "      origins:", "      queue: 64\n      pong_wait: 1s\n      origins:", 1)))
+	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Load(path); err == nil || !strings.Contains(err.Error(), "readable by everybody") {
-		t.Fatalf("got %v", err)
+	for fault, want := range map[string]string{
+		"app: queue: want 1 to 1024":                   ":21:7: ",
+		"app: pong_wait: must be positive, queue: too": ":22:7: ",
+		`app: origins[0]: "x": want scheme://host`:     ":23:17: ",
+		"app: public base URL: want scheme://host":     ":20:5: ",
+		"app: no queue here":                           ":20:5: ",
+	} {
+		if got := c.WhereNamed("channels[0].settings", errors.New(fault)); !strings.Contains(got, want) {
+			t.Errorf("%s: %q, want %q", fault, got, want)
+		}
 	}
 }
 
@@ -168,7 +207,8 @@ func TestWhere(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for key, want := range map[string]string{"listen": ":3:9: ", "channels[0].settings.nope": ":21:", "nothing": "loa.yaml: "} {
+	for key, want := range map[string]string{"listen": ":3:1: ", "channels[0].settings.nope": ":20:5: ", "channels[0].settings.origins": ":21:7: ", "channels[0]": ":18:5: ",
+		"channels[7].driver": ":17:1: ", "agency.contact": ":9:1: ", "nothing": "loa.yaml: "} {
 		if got := c.Where(key); !strings.Contains(got, want) {
 			t.Errorf("%s: %q, want %q", key, got, want)
 		}

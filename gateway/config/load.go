@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -35,7 +36,8 @@ func parse(path string, src []byte) (*Config, error) {
 		return nil, fmt.Errorf("%s: one YAML document is expected", path)
 	}
 	body := file.Docs[0].Body
-	if err := resolveFiles(path, body); err != nil {
+	wide, err := resolveFiles(path, body)
+	if err != nil {
 		return nil, err
 	}
 	cfg := &Config{Log: Log{Level: "info", Format: "json"}, Data: "./data", Listen: "127.0.0.1:8080"}
@@ -48,10 +50,18 @@ func parse(path string, src []byte) (*Config, error) {
 	}
 	v := validation{path: path, body: body}
 	v.check(cfg)
+	for _, w := range wide {
+		if cfg.Deployment == Live {
+			v.faults = append(v.faults, errors.New(w))
+		} else {
+			cfg.Warnings = append(cfg.Warnings, w)
+		}
+	}
 	if err := errors.Join(v.faults...); err != nil {
 		return nil, err
 	}
 	cfg.where = v.where
+	cfg.body = body
 	return cfg, nil
 }
 
@@ -65,14 +75,6 @@ func at(path string, err error) error {
 	return fmt.Errorf("%s: the file is not valid", path)
 }
 
-func position(path string, n ast.Node) string {
-	if n == nil || n.GetToken() == nil {
-		return path
-	}
-	p := n.GetToken().Position
-	return fmt.Sprintf("%s:%d:%d", path, p.Line, p.Column)
-}
-
 func readBounded(path string) ([]byte, error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -84,16 +86,18 @@ func readBounded(path string) ([]byte, error) {
 	return os.ReadFile(path) //nolint:gosec // the operator names the file
 }
 
-// resolveFiles replaces every "name_file: path" by "name: content".
-func resolveFiles(path string, root ast.Node) error {
+// resolveFiles replaces every "name_file: path" by "name: content". It returns
+// what is to be said of files that others than their owner may read.
+func resolveFiles(path string, root ast.Node) (wide []string, err error) {
 	r := fileResolver{path: path}
 	ast.Walk(&r, root)
-	return errors.Join(r.faults...)
+	return r.wide, errors.Join(r.faults...)
 }
 
 type fileResolver struct {
 	path   string
 	faults []error
+	wide   []string
 }
 
 func (r *fileResolver) Visit(n ast.Node) ast.Visitor {
@@ -110,10 +114,13 @@ func (r *fileResolver) Visit(n ast.Node) ast.Visitor {
 		r.faults = append(r.faults, fmt.Errorf("%s: %s: a file name is expected", position(r.path, key), key.Value))
 		return nil
 	}
-	content, err := r.secret(value.Value)
+	content, mode, err := r.secret(value.Value)
 	if err != nil {
 		r.faults = append(r.faults, fmt.Errorf("%s: %s: %w", position(r.path, key), key.Value, err))
 		return nil
+	}
+	if mode&^0o600 != 0 {
+		r.wide = append(r.wide, fmt.Sprintf("%s: %s: %s has mode %04o, which lets others read it; make it 0600", position(r.path, key), key.Value, value.Value, mode))
 	}
 	key.Value = strings.TrimSuffix(key.Value, "_file")
 	key.Token.Value = key.Value
@@ -122,24 +129,22 @@ func (r *fileResolver) Visit(n ast.Node) ast.Visitor {
 	return nil
 }
 
-func (r *fileResolver) secret(name string) (string, error) {
+// secret reads a file and its permissions.
+func (r *fileResolver) secret(name string) (string, fs.FileMode, error) {
 	if !filepath.IsAbs(name) {
 		name = filepath.Join(filepath.Dir(r.path), name)
 	}
 	info, err := os.Stat(name)
 	if err != nil {
-		return "", err
-	}
-	if info.Mode().Perm()&0o007 != 0 {
-		return "", fmt.Errorf("%s: readable by everybody; make it 0600", name)
+		return "", 0, err
 	}
 	src, err := readBounded(name)
 	if err != nil {
-		return "", err
+		return "", 0, err
 	}
 	content := strings.TrimRight(string(src), "\r\n")
 	if content == "" {
-		return "", fmt.Errorf("%s: empty", name)
+		return "", 0, fmt.Errorf("%s: empty", name)
 	}
-	return content, nil
+	return content, info.Mode().Perm(), nil
 }

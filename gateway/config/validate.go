@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
 
 	"loa/channels"
@@ -27,16 +26,8 @@ func (v *validation) fault(key, format string, args ...any) {
 
 // where is "file:line:column" of a key, or of what holds it, or the file alone.
 func (v *validation) where(key string) string {
-	for ; key != ""; key = key[:max(0, strings.LastIndexAny(key, ".["))] {
-		p, err := yaml.PathString("$." + key)
-		if err != nil {
-			continue
-		}
-		if n, err := p.FilterNode(v.body); err == nil && n != nil {
-			return position(v.path, n)
-		}
-	}
-	return v.path
+	at, _ := locate(v.body, key)
+	return position(v.path, at)
 }
 
 func (v *validation) check(c *Config) {

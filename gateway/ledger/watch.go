@@ -39,18 +39,6 @@ type InForce struct {
 	Revision int
 }
 
-// Revision reads a revision, nil if there is none.
-func (l *Ledger) Revision(ctx context.Context, f InForce) (r *alert.Revision, err error) {
-	err = l.db.read(ctx, func(t tx) error {
-		r, err = readRevision(t, f.Alert, f.Revision)
-		return err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("ledger: revision: %w", err)
-	}
-	return r, nil
-}
-
 // Second counts the recipients of a revision whom one more send will follow,
 // because the first was in doubt or was reported as not arrived. Of an alert
 // that is not sent any more there are none.

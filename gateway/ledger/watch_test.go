@@ -23,9 +23,6 @@ func TestInForceIsWhatIsApprovedAndNotOver(t *testing.T) {
 		if d := cmp.Diff(want, got(l.InForce(t.Context(), noon))(t)); d != "" {
 			t.Error(d)
 		}
-		if r := got(l.Revision(t.Context(), want[0]))(t); r == nil || r.Code != "K7QM" {
-			t.Errorf("revision %v", r)
-		}
 		if over := got(l.InForce(t.Context(), noon.Add(6*time.Hour)))(t); over != nil {
 			t.Errorf("after its end: %v", over)
 		}

@@ -1,0 +1,190 @@
+package gateway
+
+import (
+	"context"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"loa/channels"
+	"loa/configs"
+	"loa/gateway/config"
+	"loa/templates"
+)
+
+// muteOptions are those of openMute, on a folder and a free port.
+func muteOptions(t *testing.T, data string) Options {
+	t.Helper()
+	cfg := config.Default()
+	cfg.Data, cfg.Redis, cfg.Listen = data, config.Redis{None: true}, "127.0.0.1:0"
+	cfg.Channels = []config.Channel{{Driver: "mute"}}
+	return Options{
+		Config: cfg, Templates: templates.FS, Facts: configs.Areas,
+		Parts:   func(string) (int, string) { return 1, "UCS-2" },
+		Drivers: []channels.Driver{{Name: "mute", Kind: channels.SMS, Open: func(func(any) error, channels.Deps) (any, error) { return mute{}, nil }}},
+	}
+}
+
+// file puts a file into a folder, with a mode that the umask does not change.
+func file(t *testing.T, path, text string, mode os.FileMode) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), mode); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(path, mode); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// horn is a broadcaster that reaches nobody.
+type horn struct{}
+
+func (horn) Kind() channels.Kind { return channels.App }
+func (horn) Live() bool          { return false }
+
+func (horn) Broadcast(context.Context, channels.Message, []string) (channels.Ack, error) {
+	return channels.Ack{}, nil
+}
+
+const otherKey = "S2V5IG9mIGEgdGVzdCwgMzIgYnl0ZXMgbG9uZy4uLiE="
+
+// TestCheckSaysWhatNewFailsOn breaks what a start stands on, one thing at a
+// time: New must fail, and the check must say so before.
+func TestCheckSaysWhatNewFailsOn(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		ruin func(t *testing.T, o *Options)
+		want string
+	}{
+		"data is a file": {func(t *testing.T, o *Options) {
+			o.Config.Data += "/file"
+			file(t, o.Config.Data, "", 0o600)
+		}, "is not a folder"},
+		"a parent is a file": {func(t *testing.T, o *Options) {
+			file(t, o.Config.Data+"/file", "", 0o600)
+			o.Config.Data += "/file/data"
+		}, "file"},
+		"nothing can be made there": {func(_ *testing.T, o *Options) { o.Config.Data = "/proc/loa/data" }, "/proc cannot be written to"},
+		"too long for a socket":     {func(_ *testing.T, o *Options) { o.Config.Data += "/" + strings.Repeat("x", 100) }, "the path of the socket"},
+		"sealed with another key": {func(t *testing.T, o *Options) {
+			file(t, o.Config.Data+"/master.id", "AAAAAAAAAAAA\n", 0o600)
+			o.Config.Keys.Master = otherKey
+		}, ErrOtherKey.Error()},
+		"its key is gone": {func(t *testing.T, o *Options) { file(t, o.Config.Data+"/master.id", "AAAAAAAAAAAA\n", 0o600) }, ErrOtherKey.Error()},
+		"its key is weak": {func(t *testing.T, o *Options) { file(t, o.Config.Data+"/master.key", "AAAA\n", 0o600) }, "keys.master"},
+		"no ledger":       {func(t *testing.T, o *Options) { file(t, o.Config.Data+"/loa.db", "this is no database at all", 0o600) }, "is not a ledger"},
+		"no boundaries":   {func(_ *testing.T, o *Options) { o.Config.Boundaries = "/nowhere/boundaries.geojson" }, "/nowhere/boundaries.geojson"},
+		"two broadcasters": {func(_ *testing.T, o *Options) {
+			o.Drivers = nil
+			for _, name := range []string{"one", "two"} {
+				o.Drivers = append(o.Drivers, channels.Driver{Name: name, Kind: channels.App, Open: func(func(any) error, channels.Deps) (any, error) { return horn{}, nil }})
+			}
+			o.Config.Channels = []config.Channel{{Driver: "one"}, {Driver: "two"}}
+		}, "a second broadcaster"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			o := muteOptions(t, t.TempDir())
+			c.ruin(t, &o)
+			found := Examine(t.Context(), o, false)
+			if len(found.Faults) == 0 || !strings.Contains(found.Faults[0].Error(), c.want) {
+				t.Errorf("check: %v, want %q", found, c.want)
+			}
+			g, err := New(t.Context(), o)
+			if err == nil {
+				// A path that is too long shows when the socket is opened.
+				err = g.Run(t.Context())
+				if closed := g.Close(); closed != nil {
+					t.Error(closed)
+				}
+			}
+			if err == nil {
+				t.Error("it starts all the same")
+			}
+		})
+	}
+}
+
+func TestCheckKeepsNothing(t *testing.T) {
+	t.Parallel()
+	data := filepath.Join(t.TempDir(), "not", "there")
+	o := muteOptions(t, data)
+	if found := Examine(t.Context(), o, false); len(found.Faults)+len(found.Notes) > 0 {
+		t.Errorf("%v", found)
+	}
+	if left, err := os.ReadDir(filepath.Dir(filepath.Dir(data))); err != nil || len(left) > 0 {
+		t.Errorf("%v is left; %v", left, err)
+	}
+}
+
+// Beside a gateway that runs, the check tells of it and finds no fault.
+func TestCheckBesideAGateway(t *testing.T) {
+	t.Parallel()
+	o := muteOptions(t, t.TempDir())
+	g, err := New(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := Examine(t.Context(), o, false)
+	if len(found.Faults) > 0 || len(found.Notes) != 1 || !strings.Contains(found.Notes[0], "a gateway is running") {
+		t.Errorf("%v", found)
+	}
+	if err := g.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if found := Examine(t.Context(), o, false); len(found.Faults)+len(found.Notes) > 0 {
+		t.Errorf("when it has ended: %v", found)
+	}
+}
+
+func TestCheckOfTheAddress(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // closed below
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	o := muteOptions(t, t.TempDir())
+	o.Config.Listen = l.Addr().String()
+	found := Examine(t.Context(), o, false)
+	if len(found.Faults) > 0 || len(found.Notes) != 1 || !strings.Contains(found.Notes[0], "is in use") || !strings.Contains(found.Notes[0], "the key listen") {
+		t.Errorf("in use: %v", found)
+	}
+	g, err := New(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := g.Run(t.Context()); err == nil || !strings.Contains(err.Error(), "set the key listen") {
+		t.Errorf("serve says %v", err)
+	}
+	if err := g.Close(); err != nil {
+		t.Error(err)
+	}
+	o.Config.Listen = "192.0.2.1:80"
+	if found := Examine(t.Context(), o, false); len(found.Faults) != 1 || !strings.Contains(found.Faults[0].Error(), "listen: 192.0.2.1:80") {
+		t.Errorf("not ours: %v", found)
+	}
+}
+
+// The key that a drill has made for itself is the folder's business too.
+func TestCheckOfTheKeysMode(t *testing.T) {
+	t.Parallel()
+	data := t.TempDir()
+	o := muteOptions(t, data)
+	g, err := New(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := g.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(filepath.Join(data, "master.key"), 0o640); err != nil { //nolint:gosec // what the test is about
+		t.Fatal(err)
+	}
+	found := Examine(t.Context(), o, false)
+	if len(found.Faults) > 0 || len(found.Notes) != 1 || !strings.Contains(found.Notes[0], "mode 0640") {
+		t.Errorf("%v", found)
+	}
+}
