@@ -133,18 +133,22 @@ func (g *Gateway) checkNamed(ctx context.Context, s *desk.Submission) error {
 	if err != nil {
 		return fmt.Errorf("what the text replaces: %w", err)
 	}
-	r := old.Submission.Revision
-	for i := range s.Revision.Infos {
-		slots := s.Revision.Infos[i].Slots
-		if code, given := slots["old_code"]; given && code != r.Code {
-			return &desk.InputError{Field: fmt.Sprintf("infos[%d].slots.old_code", i), Rule: "must be " + r.Code + ", the code of the message it is about"}
+	return namesOf(s.Revision, old.Submission.Revision)
+}
+
+// namesOf refuses slots of rev that name another message than old.
+func namesOf(rev, old *alert.Revision) error {
+	for i := range rev.Infos {
+		slots := rev.Infos[i].Slots
+		if code, given := slots["old_code"]; given && code != old.Code {
+			return &desk.InputError{Field: fmt.Sprintf("infos[%d].slots.old_code", i), Rule: "must be " + old.Code + ", the code of the message it is about"}
 		}
 		at, given := slots["old_at"]
 		if !given {
 			continue
 		}
-		if t, err := time.Parse(time.RFC3339, at); err != nil || !t.Truncate(time.Minute).Equal(r.Sent.Truncate(time.Minute)) {
-			return &desk.InputError{Field: fmt.Sprintf("infos[%d].slots.old_at", i), Rule: "must be " + r.Sent.Format(time.RFC3339) + ", when the message it is about was issued"}
+		if t, err := time.Parse(time.RFC3339, at); err != nil || !t.Truncate(time.Minute).Equal(old.Sent.Truncate(time.Minute)) {
+			return &desk.InputError{Field: fmt.Sprintf("infos[%d].slots.old_at", i), Rule: "must be " + old.Sent.Format(time.RFC3339) + ", when the message it is about was issued"}
 		}
 	}
 	return nil

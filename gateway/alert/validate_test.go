@@ -217,3 +217,12 @@ func TestRiskLevelsOfTheDecision(t *testing.T) {
 		}
 	}
 }
+
+// rules lists the rules named in err.
+func rules(err error) []string {
+	var found []string
+	for _, e := range FieldErrors(err) {
+		found = append(found, e.Rule)
+	}
+	return found
+}
