@@ -27,7 +27,7 @@ const (
 	connectTimeout = 3 * time.Second
 	idleTimeout    = 15 * time.Second // shorter than the carrier's: a connection it has closed makes a send ambiguous
 	maxAnswer      = 64 << 10
-	maxRetryAfter  = time.Hour
+	maxRetryAfter  = 5 * time.Minute // no answer can stop the channel for longer
 )
 
 // newClient returns a client with a pool of its own. It keeps to HTTP/1.1, one
@@ -167,7 +167,7 @@ func refused(res *http.Response, body []byte, now time.Time) *channels.Error {
 	}
 }
 
-// retryAfter reads seconds or a date (RFC 9110, 10.2.3), at most an hour; zero
+// retryAfter reads seconds or a date (RFC 9110, 10.2.3), at most five minutes; zero
 // when there is none.
 func retryAfter(header string, now time.Time) time.Duration {
 	wait := time.Duration(0)

@@ -34,6 +34,9 @@ func TestPoliciesAreAsDecided(t *testing.T) {
 	got := map[int]channels.Fault{}
 	for code, p := range policies {
 		got[code] = p.Fault
+		if p.Account != (code == 20003 || code == 30002) {
+			t.Errorf("code %d is about the account: %v", code, p.Account)
+		}
 		waits := code == 30003 || code == 30005
 		if waits != (p.Wait == 10*time.Minute) || !waits && p.Wait != 0 {
 			t.Errorf("code %d waits %v", code, p.Wait)
@@ -99,13 +102,26 @@ func TestRetryAfter(t *testing.T) {
 	now := time.Date(2024, 9, 7, 12, 0, 0, 0, time.UTC)
 	for header, want := range map[string]time.Duration{
 		"": 0, "0": 0, "7": 7 * time.Second, "-1": 0, "1.5": 0, "soon": 0,
-		"99999999": time.Hour, "99999999999999999999": 0,
+		"99999999": maxRetryAfter, "99999999999999999999": 0,
 		"Sat, 07 Sep 2024 12:00:30 GMT": 30 * time.Second,
 		"Sat, 07 Sep 2024 11:00:00 GMT": 0,
-		"Sun, 08 Sep 2024 12:00:00 GMT": time.Hour,
+		"Sun, 08 Sep 2024 12:00:00 GMT": maxRetryAfter,
 	} {
 		if got := retryAfter(header, now); got != want {
 			t.Errorf("Retry-After %q: %v, want %v", header, got, want)
+		}
+	}
+}
+
+// What says that no message would be taken says so with and without a code.
+func TestRefusedCredentialsAreTheAccounts(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		status, code int
+		account      bool
+	}{{401, 20003, true}, {401, 0, true}, {403, 20003, true}, {403, 0, false}, {404, 20404, false}, {400, 21606, false}, {500, 20003, false}} {
+		if p := classify(c.status, c.code); p.Account != c.account {
+			t.Errorf("%d with %d: %+v", c.status, c.code, p)
 		}
 	}
 }

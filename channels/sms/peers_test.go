@@ -187,7 +187,8 @@ func TestRequestsFitTwiliosDescription(t *testing.T) {
 		for _, left := range []time.Duration{5 * time.Second, time.Hour, 100 * time.Hour} {
 			m := sms.NewMessage(t, "")
 			m.Ref, m.Expires = "812.17.1 a/b?&=ữ", time.Now().Add(left)
-			if _, err := s.Send(t.Context(), m); err != nil {
+			// The example of an answer names a number of its own.
+			if _, err := s.Send(t.Context(), m); err == nil || !strings.Contains(err.Error(), "another recipient") {
 				t.Errorf("%s, %v left: %v\n%s", name, left, err, tail(log))
 			}
 			// The description's own example of a list does not fit it, which Prism

@@ -111,7 +111,7 @@ func (s *sender) Send(ctx context.Context, m channels.Message) (channels.Ack, er
 	if err != nil {
 		return channels.Ack{}, known(err)
 	}
-	return settle(answer)
+	return settle(answer, m.To)
 }
 
 // params says what to send, or which *channels.Error keeps it from being sent.
@@ -149,12 +149,19 @@ func (s *sender) callbackURL(ref string) string {
 
 var sidForm = regexp.MustCompile(`^(SM|MM)[0-9a-fA-F]{32}$`)
 
-var errUnreadable = errors.New("answer is not a message of Twilio's")
+var (
+	errUnreadable = errors.New("answer is not a message of Twilio's")
+	errAnother    = errors.New("answer is about another recipient")
+)
 
-// settle reads a success. Without a message identifier it proves nothing.
-func settle(m *twilio.ApiV2010Message) (channels.Ack, error) {
+// settle reads a success. Without a message identifier, or about somebody
+// else's message, it proves nothing.
+func settle(m *twilio.ApiV2010Message, to channels.Address) (channels.Ack, error) {
 	if m.Sid == nil || !sidForm.MatchString(*m.Sid) || m.Status == nil {
 		return channels.Ack{}, &channels.Error{Fault: channels.FaultAmbiguous, Err: errUnreadable}
+	}
+	if m.To != nil && *m.To != "" && *m.To != to.Reveal() {
+		return channels.Ack{}, &channels.Error{Fault: channels.FaultAmbiguous, Err: errAnother}
 	}
 	code := 0
 	if m.ErrorCode != nil {
@@ -163,7 +170,7 @@ func settle(m *twilio.ApiV2010Message) (channels.Ack, error) {
 	switch outcome := outcomeOf(*m.Status); outcome {
 	case channels.Failed:
 		p := late(code)
-		return channels.Ack{}, &channels.Error{Fault: p.Fault, RetryAfter: p.Wait, Code: codeText(code)}
+		return channels.Ack{}, &channels.Error{Fault: p.Fault, RetryAfter: p.Wait, Code: codeText(code), Account: p.Account}
 	default:
 		return channels.Ack{Outcome: outcome, ProviderRef: *m.Sid}, nil
 	}
