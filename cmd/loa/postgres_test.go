@@ -1,129 +1,31 @@
 package main_test
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"net"
-	"net/url"
 	"os"
 	"os/exec"
-	"os/user"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
-	"syscall"
 	"testing"
 	"time"
+
+	"loa/gateway/ledger/postgrestest"
 )
-
-// postgres is a PostgreSQL of our own on a socket in a folder of its own.
-type postgres struct {
-	dir, bin string
-	as       *syscall.SysProcAttr
-}
-
-// database is the server of this test run, started when it is first needed.
-var database = sync.OnceValues(startPostgres)
-
-var postgresAsked bool // by the one goroutine that is first; read at the end
-
-// startPostgres starts the newest PostgreSQL that is installed. It does not run
-// as root, so root starts it as the user postgres.
-func startPostgres() (*postgres, error) {
-	postgresAsked = true
-	bins, err := filepath.Glob("/usr/lib/postgresql/*/bin/initdb")
-	if err != nil || len(bins) == 0 {
-		return nil, fmt.Errorf("PostgreSQL is not installed (package postgresql): %w", err)
-	}
-	slices.Sort(bins)
-	dir, err := os.MkdirTemp("", "loa-pg-")
-	if err != nil {
-		return nil, err
-	}
-	s := &postgres{dir: dir, bin: filepath.Dir(bins[len(bins)-1])}
-	if os.Getuid() == 0 {
-		u, err := user.Lookup("postgres")
-		if err != nil {
-			return nil, err
-		}
-		uid, _ := strconv.Atoi(u.Uid)
-		gid, _ := strconv.Atoi(u.Gid)
-		s.as = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}}
-		if err := os.Chown(dir, uid, gid); err != nil {
-			return nil, err
-		}
-	}
-	data := filepath.Join(dir, "data")
-	if _, err := s.run("initdb", "-D", data, "-U", "loa", "-A", "trust", "-E", "UTF8", "--locale=C", "-N"); err != nil {
-		return nil, err
-	}
-	opts := fmt.Sprintf("-k %s -c listen_addresses='' -c max_connections=100 -c shared_buffers=64MB", dir)
-	_, err = s.run("pg_ctl", "-D", data, "-o", opts, "-l", filepath.Join(dir, "log"), "-w", "start")
-	return s, err
-}
-
-func stopPostgres() {
-	if !postgresAsked {
-		return
-	}
-	if s, _ := database(); s != nil {
-		_, _ = s.run("pg_ctl", "-D", filepath.Join(s.dir, "data"), "-m", "immediate", "stop")
-		_ = os.RemoveAll(s.dir)
-	}
-}
-
-func (s *postgres) run(name string, args ...string) (string, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	defer cancel()
-	c := exec.CommandContext(ctx, filepath.Join(s.bin, name), args...)
-	c.SysProcAttr, c.Dir = s.as, s.dir
-	if name == "pg_ctl" {
-		// The server keeps what it inherits: no pipe must wait for its end.
-		return "", c.Run()
-	}
-	out, err := c.CombinedOutput()
-	if err != nil {
-		return "", fmt.Errorf("%s: %w: %s", name, err, out)
-	}
-	return strings.TrimSpace(string(out)), nil
-}
-
-func (s *postgres) dsn(name string) string {
-	return (&url.URL{Scheme: "postgres", User: url.User("loa"), Path: "/" + name, RawQuery: url.Values{"host": {s.dir}}.Encode()}).String()
-}
 
 // onPostgres gives a province an empty database.
 func onPostgres(p *province) {
 	p.t.Helper()
-	s, err := database()
-	if err != nil {
-		if os.Getenv("CI") == "true" {
-			p.t.Fatal(err)
-		}
-		p.t.Skip(err)
-	}
-	name := "p" + freePort(p.t)
-	if _, err := s.run("createdb", "-h", s.dir, "-U", "loa", name); err != nil {
-		p.t.Fatal(err)
-	}
-	p.postgres = s.dsn(name)
+	p.postgres = postgrestest.Shared(p.t).Database(p.t)
 }
 
 // ask has psql answer one question about the province's database.
 func (p *province) ask(query string) string {
 	p.t.Helper()
-	s, err := database()
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	out, err := s.run("psql", "-X", "-A", "-t", "-d", p.postgres, "-c", query)
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	return out
+	return postgrestest.Shared(p.t).Ask(p.t, p.postgres, query)
 }
 
 // guarded is a Redis master with a replica and three Sentinels over them.

@@ -27,6 +27,7 @@ import (
 	"loa/channels/webpush"
 	push "loa/channels/webpush/standin"
 	"loa/gateway/alert"
+	"loa/gateway/ledger/postgrestest"
 	"loa/gateway/render"
 	"loa/templates"
 )
@@ -97,7 +98,7 @@ func TestMain(m *testing.M) {
 	if bin, err := build(); err == nil {
 		_ = os.RemoveAll(filepath.Dir(bin))
 	}
-	stopPostgres()
+	postgrestest.Stop()
 	os.Exit(code)
 }
 

@@ -30,6 +30,7 @@ import (
 
 	"loa/channels"
 	push "loa/channels/webpush/standin"
+	"loa/gateway/ledger/postgrestest"
 )
 
 // hunt finds many needles in a place at once: by length, then by bytes, the
@@ -252,11 +253,7 @@ func (p *province) folder() []byte {
 	if p.postgres == "" {
 		return all
 	}
-	s, err := database()
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	dump, err := s.run("pg_dump", "-d", p.postgres)
+	dump, err := postgrestest.Shared(p.t).Run("pg_dump", "-d", p.postgres)
 	if err != nil {
 		p.t.Fatal(err)
 	}

@@ -12,6 +12,7 @@ import (
 	"loa/channels"
 	"loa/gateway/alert"
 	"loa/gateway/delivery"
+	"loa/gateway/ledger/postgrestest"
 )
 
 // TestLeaseLapses moves the process clock, by which SQLite judges.
@@ -69,7 +70,7 @@ func TestLeasesOfAnotherBootAreVoid(t *testing.T) {
 // batches: each goes to one of them, and its sends are started once.
 func TestTwoNodesShareTheWork(t *testing.T) {
 	t.Parallel()
-	dsn := cluster.database(t)
+	dsn := postgrestest.Shared(t).Database(t)
 	nodes := []*Ledger{openPostgresAt(t, dsn, Options{}), openPostgresAt(t, dsn, Options{})}
 	approve(t, nodes[0], "a1")
 	const batches, size = 60, 20
