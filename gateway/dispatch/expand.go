@@ -30,6 +30,8 @@ type expansion struct {
 	limit  int  // recipients of the next commit
 	waited bool // this pass takes nobody, because calls are in flight
 
+	taken map[int64]bool // by the commit being gathered, in cells that are behind
+
 	texts    map[Cell]text // of the commune being cut, by text language
 	commune  area.Code
 	refusals map[Cell]error // of the commit being gathered
@@ -56,6 +58,7 @@ func (c Cursor) cell() Cell { return Cell{Kind: c.Kind, Commune: c.Commune, Lang
 // ended says that the pass has come to its end.
 func (x *expansion) gather(ctx context.Context, s Store, now time.Time) (bs []delivery.Batch, to Cursor, ended bool, err error) {
 	to, x.refusals = x.job.Cursor, make(map[Cell]error)
+	x.taken = nil
 	for room := x.limit; x.at < len(x.cells); {
 		if room <= 0 {
 			return bs, to, false, nil
@@ -71,7 +74,7 @@ func (x *expansion) gather(ctx context.Context, s Store, now time.Time) (bs []de
 			return nil, to, false, err
 		}
 		if len(ids) == 0 {
-			x.at++
+			x.leave(bs)
 			continue
 		}
 		// Asked after the page was read: of one who moved meanwhile, both the move
@@ -82,9 +85,30 @@ func (x *expansion) gather(ctx context.Context, s Store, now time.Time) (bs []de
 		}
 		room -= len(ids)
 		to.After = ids[len(ids)-1]
+		if len(x.taken) > 0 {
+			ids = slices.DeleteFunc(ids, func(id int64) bool { return x.taken[id] })
+		}
 		bs = x.cut(bs, c, subtract(ids, gone), now)
 	}
 	return bs, to, true, nil
+}
+
+// leave goes on to the next cell. Whoever moves into it meanwhile must not be
+// taken again, and the ledger does not know yet that he was.
+func (x *expansion) leave(bs []delivery.Batch) {
+	c := x.cells[x.at]
+	x.at++
+	for _, b := range slices.Backward(bs) {
+		if (Cell{Kind: b.Kind, Commune: b.Commune, Language: b.Language}) != c {
+			break
+		}
+		if x.taken == nil {
+			x.taken = make(map[int64]bool)
+		}
+		for _, id := range b.Recipients {
+			x.taken[id] = true
+		}
+	}
 }
 
 // cut appends the batches of a cell's ids.

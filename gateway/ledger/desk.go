@@ -118,8 +118,9 @@ func once(t tx, c desk.Change) (bool, error) {
 	return true, nil
 }
 
-// supersede moves another alert aside. One that has ended stays as it is; one
-// that another has taken the place of is a conflict.
+// supersede moves another alert aside; its row is held until the transaction
+// ends, so of two nodes one comes second. One that has ended stays as it is; one
+// that another has taken the place of is a *desk.SupersededError.
 func supersede(t tx, id alert.ID, by desk.Case) error {
 	old, err := readHead(t, id)
 	if err != nil {
@@ -130,6 +131,9 @@ func supersede(t tx, id alert.ID, by desk.Case) error {
 	}
 	if old.state == alert.Ended || old.successor == by.ID {
 		return nil
+	}
+	if old.successor != "" {
+		return &desk.SupersededError{Alert: id, By: old.successor}
 	}
 	next, err := old.state.Move(alert.ActSupersede)
 	if err != nil {

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"loa/gateway/account"
 	"loa/gateway/audience"
 	"loa/gateway/coverage"
@@ -26,6 +28,8 @@ type Options struct {
 	// Readers is how many connections read beside the writer (SQLite) or how
 	// many there are at all (PostgreSQL). 0: 4, and 16.
 	Readers int
+	// Metrics takes the ledger's metrics. Nil: nothing is measured.
+	Metrics prometheus.Registerer
 
 	maxPages int // of SQLite; tests fill the disk with it
 }
@@ -56,6 +60,9 @@ func OpenSQLite(ctx context.Context, path string, opt Options) (*Ledger, error) 
 }
 
 func start(ctx context.Context, db base, opt Options, alone bool) (*Ledger, error) {
+	if opt.Metrics != nil {
+		db = measure(db, opt.Metrics)
+	}
 	l := &Ledger{db: db, now: opt.Now, log: opt.Log}
 	l.ctx, l.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	l.closed = sync.OnceValue(func() error {
