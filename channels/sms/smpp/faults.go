@@ -1,6 +1,7 @@
 package smpp
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -61,16 +62,19 @@ func refused(status data.CommandStatusType) *channels.Error {
 	if !known {
 		fault = channels.FaultTransient
 	}
-	return &channels.Error{Fault: fault, Code: codeText(status)}
+	return &channels.Error{Fault: fault, Code: codeText(status), Account: credentials[status]}
 }
+
+// credentials are the statuses that no message gets past.
+var credentials = map[data.CommandStatusType]bool{data.ESME_RBINDFAIL: true, data.ESME_RINVPASWD: true, data.ESME_RINVSYSID: true}
 
 // unbound is the error of a bind that was refused. Nothing was sent; what is
 // not a passing state of the centre needs a person.
 func unbound(status data.CommandStatusType) *channels.Error {
-	e := &channels.Error{Fault: channels.FaultProvider, Code: codeText(status), Err: fmt.Errorf("bind refused")}
+	e := &channels.Error{Fault: channels.FaultProvider, Account: true, Code: codeText(status), Err: errors.New("bind refused")}
 	switch status {
 	case data.ESME_RALYBND, data.ESME_RSYSERR, data.ESME_RTHROTTLED, data.ESME_RMSGQFUL, data.ESME_RX_T_APPN:
-		e.Fault = channels.FaultTransient
+		e.Fault, e.Account = channels.FaultTransient, false
 	}
 	return e
 }

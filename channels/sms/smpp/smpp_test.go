@@ -2,6 +2,7 @@ package smpp
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -13,10 +14,13 @@ import (
 	"time"
 
 	"github.com/goccy/go-yaml"
+	"go.uber.org/goleak"
 
 	"loa/channels"
 	"loa/channels/sms/smpp/standin"
 )
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const (
 	systemID = "loa-qninh"
@@ -91,6 +95,18 @@ func longMessage(t testing.TB) channels.Message {
 // serve runs a stand-in until the test ends and returns its origin.
 func serve(t testing.TB, change func(*standin.Options)) (*standin.Centre, string) {
 	t.Helper()
+	c, address := serveOn(t, func(l net.Listener) net.Listener { return l }, change)
+	return c, "smpp://" + address
+}
+
+func serveTLS(t testing.TB, settings *tls.Config) (*standin.Centre, string) {
+	t.Helper()
+	c, address := serveOn(t, func(l net.Listener) net.Listener { return tls.NewListener(l, settings) }, nil)
+	return c, "smpps://" + address
+}
+
+func serveOn(t testing.TB, wrap func(net.Listener) net.Listener, change func(*standin.Options)) (*standin.Centre, string) {
+	t.Helper()
 	opt := standin.Options{SystemID: systemID, Password: password}
 	if change != nil {
 		change(&opt)
@@ -104,13 +120,13 @@ func serve(t testing.TB, change func(*standin.Options)) (*standin.Centre, string
 		t.Fatal(err)
 	}
 	served := make(chan error, 1)
-	go func() { served <- c.Serve(l) }()
+	go func() { served <- c.Serve(wrap(l)) }()
 	t.Cleanup(func() {
 		if err := errors.Join(c.Close(), <-served); err != nil {
 			t.Error(err)
 		}
 	})
-	return c, "smpp://" + l.Addr().String()
+	return c, l.Addr().String()
 }
 
 // ledger keeps what comes back, by reference.

@@ -2,6 +2,7 @@ package smpp
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"time"
 	"unicode/utf16"
@@ -72,7 +73,7 @@ func encode(r rune, coding data.Encoding) []byte {
 func (s *sender) request(m *message, part int) (*pdu.SubmitSM, error) {
 	left := m.expires.Sub(s.deps.Now())
 	if left <= 0 {
-		return nil, &channels.Error{Fault: channels.FaultTransient, Err: fmt.Errorf("expires: has passed, nothing was sent")}
+		return nil, &channels.Error{Fault: channels.FaultTransient, Err: errors.New("expires: has passed, nothing was sent")}
 	}
 	p, _ := pdu.NewSubmitSM().(*pdu.SubmitSM)
 	p.SourceAddr.SetTon(s.cfg.ton)
@@ -89,7 +90,7 @@ func (s *sender) request(m *message, part int) (*pdu.SubmitSM, error) {
 		p.Message.SetMessageDataWithEncoding(m.parts[part], m.coding),
 	} {
 		if err != nil {
-			return nil, &channels.Error{Fault: channels.FaultContent, Err: fmt.Errorf("message does not fit submit_sm")}
+			return nil, &channels.Error{Fault: channels.FaultContent, Err: errors.New("message does not fit submit_sm")}
 		}
 	}
 	p.ValidityPeriod = relative(min(left, maxValidity))

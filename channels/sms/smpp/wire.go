@@ -3,7 +3,6 @@ package smpp
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"io"
 
 	"github.com/linxGnu/gosmpp/data"
@@ -83,7 +82,7 @@ func (f *frame) messageID() (string, error) {
 	}
 	taken, ok := p.(*pdu.SubmitSMResp)
 	if !ok || taken.MessageID == "" || len(taken.MessageID) > maxMessageID {
-		return "", fmt.Errorf("answer has no message identifier")
+		return "", errors.New("answer has no message identifier")
 	}
 	return taken.MessageID, nil
 }
