@@ -26,6 +26,7 @@ import (
 	"loa/gateway/ledger"
 	"loa/gateway/queue"
 	"loa/gateway/render"
+	"loa/gateway/watch"
 )
 
 // Options is what New needs. Config, Templates and Facts must be set.
@@ -70,6 +71,8 @@ type Gateway struct {
 	started    chan struct{}
 	words      chan queue.Wake // for the other nodes
 	deaf       unheard
+	watcher    *watch.Watch
+	probes     []watch.Probe // of parts that watch.go does not know
 	probe      ledgerProbe
 	stopBegan  time.Time // of Run; zero before
 }
@@ -104,6 +107,7 @@ func New(ctx context.Context, opt Options) (*Gateway, error) {
 		{"channels", "", g.openChannels},
 		{"desk", "agency", g.openDesk},
 		{"live page", "deployment", g.openPage},
+		{"self-watch", "watch", g.openWatch},
 	}
 	for _, s := range steps {
 		if err := s.open(ctx); err != nil {

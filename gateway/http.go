@@ -39,6 +39,7 @@ func (g *Gateway) publicHandler() http.Handler {
 func (g *Gateway) localHandler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", g.metrics())
+	mux.HandleFunc("GET /health", g.health)
 	mux.Handle("/api/", web.Headers(api.Local(g.api())))
 	mux.Handle("/", g.publicHandler())
 	return mux

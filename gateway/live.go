@@ -13,6 +13,7 @@ import (
 	"loa/gateway/desk"
 	"loa/gateway/ledger"
 	"loa/gateway/render"
+	"loa/gateway/watch"
 )
 
 // liveList answers a listener that (re)connects: every alert in force in its
@@ -59,7 +60,7 @@ func (l *liveList) snapshot(ctx context.Context, areas []string) ([]channels.Mes
 	var messages []channels.Message
 	for _, c := range cases {
 		rev := c.Submission.Revision
-		if rev.Status != alert.Actual {
+		if rev.Status != alert.Actual || watch.Own(rev) {
 			continue
 		}
 		targets := rev.Targets()

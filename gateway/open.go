@@ -28,6 +28,7 @@ import (
 	"loa/gateway/ledger"
 	"loa/gateway/queue"
 	"loa/gateway/render"
+	"loa/gateway/watch"
 )
 
 func (g *Gateway) openAreas(context.Context) error {
@@ -196,7 +197,7 @@ func (g *Gateway) openDelivery(context.Context) error {
 	}
 	g.Audience = &audience.Book{Store: g.ledger.Audience(), Vault: vault, Log: g.log}
 	opt := delivery.Options{
-		Store: g.ledger.Delivery(), Addresses: g.Audience, RefKey: k.ref, Node: nodeName(), Nodes: g.cfg.Delivery.Nodes, OnContent: g.contentRefused,
+		Store: g.ledger.Delivery(), Addresses: g.Audience, RefKey: k.ref, Node: nodeName(), Nodes: g.cfg.Delivery.Nodes, OnContent: g.contentRefused, OnRefused: g.batchRefused,
 		Now: g.now, StopWithin: callsBound, Log: g.log, Registerer: g.Metrics, ResendAfter: g.cfg.Delivery.ResendAfter, RetryAfter: g.cfg.Delivery.RetryAfter,
 	}
 	if g.queue != nil {
@@ -320,10 +321,13 @@ func (g *Gateway) openDesk(context.Context) error {
 	g.dispatcher = dispatch.New(dispatch.Options{
 		Store: g.ledger.Dispatch(), Audience: g.Audience, Kinds: g.kinds, Now: g.now, Log: g.log, Metrics: g.Metrics,
 		Render: func(rev *alert.Revision, commune area.Code, kind channels.Kind, language string) ([]byte, error) {
+			if text, ok := watch.SMS(rev); ok && kind == channels.SMS {
+				return []byte(text), nil
+			}
 			r, err := g.Renderer.Render(rev, g.place(commune), kind, language)
 			return r.Body, err
 		},
-		Announce: g.Engine.Hint,
+		Announce: g.Engine.Hint, Refused: g.requestRefused,
 	})
 	g.Desk = desk.New(desk.Options{
 		Store: loggedDesk{g.ledger.Desk(), g.log}, Authority: g.Account, Expand: g.Areas.Expand,

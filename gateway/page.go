@@ -16,7 +16,7 @@ func (g *Gateway) openPage(context.Context) error {
 	g.page, err = public.New(public.Options{
 		Files: files, Deployment: string(g.cfg.Deployment),
 		Agency: map[string]string{"vi": g.cfg.Agency.Name, "en": g.cfg.Agency.NameEN},
-		Cases:  g.ledger.Desk().Cases, Cells: g.Coverage.Cells, Cutting: g.cutting,
+		Cases:  shown(g.ledger.Desk().Cases), Cells: g.Coverage.Cells, Cutting: g.cutting,
 		Second: g.ledger.Second, Unheard: g.unheard,
 		Unit: g.Areas.Unit, Health: g.pageHealth, Now: g.now, Log: g.log,
 	})

@@ -36,6 +36,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 	group.Go(func() error { return g.Engine.Run(work) })
 	group.Go(func() error { return g.expire(work) })
 	group.Go(func() error { return g.watch(work) })
+	group.Go(func() error { return g.watcher.Run(work) })
 	group.Go(func() error { return g.carry(work) })
 	group.Go(func() error { return g.listen(work) })
 	group.Go(func() error { return serve(public, listener) })

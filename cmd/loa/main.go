@@ -55,7 +55,7 @@ with nothing to set up and nobody to reach. "loa serve" runs a gateway.`,
 		SilenceErrors: true,
 	}
 	root.AddCommand(
-		newVersionCommand(), newDemoCommand(), newServeCommand(), newCheckCommand(), newPersonCommand(),
+		newVersionCommand(), newDemoCommand(), newServeCommand(), newCheckCommand(), newDoctorCommand(), newPersonCommand(),
 		newSubscribersCommand(), newAreasCommand(), newTemplatesCommand(), newAlertCommand(), newCapCommand(), newStandinCommand(),
 		newBenchCommand(),
 	)

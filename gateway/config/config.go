@@ -36,6 +36,7 @@ type Config struct {
 	Delivery   Delivery   `yaml:"delivery"`
 	SMS        Section    `yaml:"sms"` // registered senders and templates, decoded by the renderer
 	Channels   []Channel  `yaml:"channels"`
+	Watch      Watch      `yaml:"watch"`
 
 	// Warnings are faults that a live deployment would not start with, each with
 	// its place.

@@ -66,6 +66,7 @@ func (v *validation) check(c *Config) {
 		v.fault("delivery.retry_after", "must not be negative")
 	}
 	v.channels(c)
+	v.watch(c)
 }
 
 func (v *validation) public(c *Config) {

@@ -91,6 +91,11 @@ func New(o Options) *Dispatcher {
 		faults:     m.NewCounter(prometheus.CounterOpts{Name: "loa_dispatch_faults_total", Help: "Errors of the ledger while expanding; tried again."}),
 		refused:    m.NewCounter(prometheus.CounterOpts{Name: "loa_dispatch_requests_refused_total", Help: "Requests that were refused whole."}),
 	}
+	for _, k := range o.Kinds {
+		for _, result := range []string{"cut", "refused", "expired"} {
+			d.recipients.WithLabelValues(string(k), result)
+		}
+	}
 	if d.log == nil {
 		d.log = slog.Default()
 	}
