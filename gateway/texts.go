@@ -67,7 +67,11 @@ func (g *Gateway) complete(rev *alert.Revision) error {
 		if err := g.Renderer.CheckSlots(in.Template, in.Lang(), in.Slots); err != nil {
 			return slotFaults(i, err)
 		}
-		if err := g.Renderer.FillInfo(in, rev, g.named(in)); err != nil {
+		places := g.named(in)
+		if len(places) == 0 {
+			return &alert.FieldError{Field: fmt.Sprintf("infos[%d].areas", i), Rule: "A17", Text: "names no commune; names and geocodes of other registers address nobody"}
+		}
+		if err := g.Renderer.FillInfo(in, rev, places); err != nil {
 			return slotFaults(i, err)
 		}
 	}

@@ -270,7 +270,7 @@ func TestCheck(t *testing.T) {
 	text := read(t, "configs/loa.yaml")
 	for says, change := range map[string][2]string{
 		":LINE:5: unknown field":             {"workers: 4", "worker: 4"},
-		":LINE:7: channels[0]":              {"account_sid: AC", "account_sid: XX"},
+		":LINE:7: channels[0]":               {"account_sid: AC", "account_sid: XX"},
 		":LINE:1: listen: host:port":         {"listen: 127.0.0.1:8080", "listen: x"},
 		"sms.registered_in: open":            {"registered_in: reg", "registered_in: nowhere/reg"},
 		"which a drill deployment must not":  {"    origin: http://127.0.0.1:8092              # live: leave it out\n", ""},

@@ -83,6 +83,8 @@ type Text struct {
 type Coverage struct {
 	Cutting  bool      `json:"cutting,omitempty"` // more recipients are about to be counted
 	Pending  int       `json:"pending"`           // recipients whose send has not ended
+	Again    int       `json:"again,omitempty"`   // who have had one send, and whom a second will follow
+	Next     time.Time `json:"next,omitzero"`     // when the first of those is due
 	Channels []Cell    `json:"channels"`
 	Communes []Commune `json:"communes,omitempty"`
 	Faults   []Failure `json:"faults,omitempty"` // most people first; with Communes only
@@ -310,6 +312,13 @@ func (s *server) coverage(ctx context.Context, c *desk.Case, communes bool) (*Co
 			out.Channels = append(out.Channels, cellOf(t))
 			out.Pending += t.Count(channels.Pending) + t.Count(channels.Sending)
 		}
+	}
+	if s.Second != nil {
+		second, err := s.Second(ctx, c.ID, c.Submission.Revision.Number)
+		if err != nil {
+			return nil, err
+		}
+		out.Again, out.Next = second.Waiting, local(second.Next)
 	}
 	if !communes {
 		return out, nil
