@@ -182,6 +182,9 @@ func showCells(out io.Writer, c *api.Coverage) error {
 		}
 	}
 	_, _ = fmt.Fprintln(w)
+	if c.Again > 0 {
+		_, _ = fmt.Fprintln(w, waits(c))
+	}
 	if c.Cutting {
 		_, _ = fmt.Fprintln(w, "more recipients are about to be counted")
 	}
@@ -214,7 +217,7 @@ func showList(out io.Writer, all []api.Alert) error {
 const lookEvery = 500 * time.Millisecond
 
 // follow shows the counts of an alert whenever they change, until nothing is
-// pending.
+// pending and nobody waits for a second attempt.
 func (f *alertFlags) follow(ctx context.Context, c *client, out io.Writer, id string) error {
 	token, err := secretFrom(f.tokenFile, "LOA_TOKEN")
 	if err != nil {
@@ -240,7 +243,7 @@ func (f *alertFlags) follow(ctx context.Context, c *client, out io.Writer, id st
 				return err
 			}
 		}
-		if !a.Coverage.Cutting && a.Coverage.Pending == 0 {
+		if !a.Coverage.Cutting && a.Coverage.Pending == 0 && a.Coverage.Again == 0 {
 			return nil
 		}
 		select {
@@ -249,6 +252,11 @@ func (f *alertFlags) follow(ctx context.Context, c *client, out io.Writer, id st
 		case <-tick.C:
 		}
 	}
+}
+
+// waits says who has had one send and when a second will follow.
+func waits(c *api.Coverage) string {
+	return fmt.Sprintf("%d wait for a second attempt, the next is due at %s", c.Again, c.Next.Format(time.TimeOnly))
 }
 
 // progress is one line of counts.
@@ -265,6 +273,9 @@ func progress(c *api.Coverage) string {
 	}
 	if len(parts) == 0 {
 		return "nobody is counted yet"
+	}
+	if c.Again > 0 {
+		parts = append(parts, waits(c))
 	}
 	return strings.Join(parts, " | ")
 }

@@ -33,7 +33,7 @@ func drivers() []channels.Driver {
 const (
 	demoAccount = "AC00000000000000000000000000000001"
 	demoToken   = "demodemodemodemodemodemodemodemo" // of a stand-in that lives as long as the demo
-	demoSender  = "QuangNinh"
+	demoSender  = "PTDSQuocGia"
 	demoBad     = 0.04 // share of numbers that are bad on purpose
 	demoRate    = 3000 // messages a second the carrier takes before it says 429
 )

@@ -167,9 +167,10 @@ func (p *play) open(ctx context.Context, dir string) (net.Listener, error) {
 func (p *play) config(dir string) (*config.Config, error) {
 	cfg := config.Default()
 	cfg.Deployment, cfg.Data, cfg.Public = config.Demo, dir, p.base
+	// The storm strikes two provinces; only the national committee speaks to both.
 	cfg.Agency = config.Agency{
-		Sender: "demo.loa.invalid", Name: "Ban Chỉ huy Phòng thủ dân sự tỉnh Quảng Ninh", NameEN: "Quang Ninh Civil Defence Command",
-		Short: "BCH PTDS Quảng Ninh", ShortEN: "Quang Ninh Civil Defence",
+		Sender: "demo.loa.invalid", Name: "Ban Chỉ đạo Phòng thủ dân sự quốc gia (diễn tập)", NameEN: "National Civil Defence (exercise)",
+		Short: "BCĐ PTDS quốc gia", ShortEN: "National Civil Defence",
 	}
 	cfg.Delivery = config.Delivery{ResendAfter: 5 * time.Second, RetryAfter: 2 * time.Second}
 	if err := p.register(cfg); err != nil {
