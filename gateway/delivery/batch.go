@@ -83,6 +83,8 @@ type Exception struct {
 	Due         time.Time // when to look at it again; zero: never
 	Fault       channels.Fault
 	Code        string // the provider's own code
+	Provider    string // whom the call went to; empty if unknown
+	Asks        uint8  // lookups since the doubt
 	ProviderRef string
 	At          time.Time
 }
@@ -103,6 +105,8 @@ type Delta struct {
 	Due         time.Time
 	Fault       channels.Fault
 	Code        string
+	Provider    string
+	Asks        uint8
 	ProviderRef string
 	At          time.Time
 }

@@ -14,6 +14,13 @@ import (
 // with another key), and must not hold all others back.
 const providerWeight = 4
 
+// How long an account that is refused is left alone before the first probe, and
+// at most.
+const (
+	accountOpen = 30 * time.Second
+	accountMost = 5 * time.Minute
+)
+
 // breaker holds calls back from a provider that is down. A few provider faults
 // in a row open it; so do many answers in a row that prove nothing. While it
 // is open nothing is called; then one probe is, and its answer decides.
@@ -79,34 +86,60 @@ func (b *breaker) dropped() {
 // mayCall is asked just before a call.
 func (b *breaker) mayCall(probe bool) bool { return probe || !b.open.Load() }
 
-// result hears how a call ended.
-func (b *breaker) result(ok bool, f channels.Fault, probe bool, now time.Time) {
-	answered := ok || f == channels.FaultAddress || f == channels.FaultContent || f == channels.FaultThrottled
-	if answered && !probe {
+// result hears how a call ended and reports whether the breaker opened.
+func (b *breaker) result(e *channels.Error, probe bool, now time.Time) bool {
+	if e != nil && e.Account {
+		return b.account(probe, now)
+	}
+	if answered(e) && !probe {
 		if b.failures.Load() != 0 {
 			b.failures.Store(0)
 		}
-		return
+		return false
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	switch {
-	case answered:
+	case answered(e):
 		b.probing, b.wait = false, b.cfg.Open
 		b.failures.Store(0)
 		b.open.Store(false)
 	case probe:
 		b.trip(now)
 	case b.open.Load():
-	default:
-		weight := int32(1)
-		if f == channels.FaultProvider {
-			weight = providerWeight
-		}
-		if int(b.failures.Add(weight)) >= b.cfg.Failures {
-			b.trip(now)
-		}
+	case int(b.failures.Add(weight(e))) >= b.cfg.Failures:
+		b.trip(now)
+		return true
 	}
+	return false
+}
+
+// answered reports whether the answer shows that the provider works.
+func answered(e *channels.Error) bool {
+	return e == nil || e.Fault == channels.FaultAddress || e.Fault == channels.FaultContent || e.Fault == channels.FaultThrottled
+}
+
+func weight(e *channels.Error) int32 {
+	if e.Fault == channels.FaultProvider {
+		return providerWeight
+	}
+	return 1
+}
+
+// account opens the breaker at once and for long: until a person has put the
+// account right every further call is in vain.
+func (b *breaker) account(probe bool, now time.Time) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.open.Load() && !probe {
+		return false // one of the calls that were open when the first came back
+	}
+	opened := !b.open.Load()
+	wait := max(min(b.wait, accountMost), accountOpen)
+	b.trip(now)
+	b.until = now.Add(wait)
+	b.wait = min(2*wait, accountMost)
+	return opened
 }
 
 func (b *breaker) trip(now time.Time) {

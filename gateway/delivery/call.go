@@ -20,9 +20,11 @@ const (
 	bounceLease
 	bounceExpired
 	bounceProvider
+	bounceGone
+	bouncePoison
 )
 
-var bounceNames = [...]string{"", "stop", "lease", "expired", "provider"}
+var bounceNames = [...]string{"", "stop", "lease", "expired", "provider", "gone", "poison"}
 
 // call is one call to a provider: to one recipient, or to the listeners of the
 // batch's commune for all of items.
@@ -32,11 +34,21 @@ type call struct {
 	flight  *flight
 	index   int
 	attempt uint8
-	probe   bool
+	probes  probes
 	until   time.Time
 	to      channels.Address
+	region  string
 	ref     string
 	items   []item // of a broadcast
+
+	late    bool   // address and provider are found when it is made
+	refused uint64 // then: providers that refuse the text
+
+	ask     bool // it asks providers whether an earlier call was taken
+	asked   []*provider
+	since   time.Time
+	receipt *channels.Receipt
+	askErr  error
 
 	bounced bounce
 	ack     channels.Ack
@@ -150,13 +162,16 @@ func (e *Engine) perform(c *call) {
 		c.bounced = bounceLease
 	case !c.h.Expires.IsZero() && !e.opt.Now().Before(c.h.Expires):
 		c.bounced = bounceExpired
-	case !c.p.mayCall(c.probe, now):
+	case c.ask:
+		e.ask(c)
+		return
+	case c.late:
+		c.bounced = e.choose(c)
+	case !c.p.mayCall(c.probes.provider, now):
 		c.bounced = bounceProvider
 	}
 	if c.bounced != made {
-		if c.probe {
-			c.p.breaker.dropped()
-		}
+		c.dropProbes()
 		return
 	}
 	var err error
@@ -168,7 +183,28 @@ func (e *Engine) perform(c *call) {
 	if c.err != nil && c.err.Fault == channels.FaultAmbiguous && c.err.Code == "" && errors.Is(err, context.DeadlineExceeded) {
 		c.err = &channels.Error{Fault: channels.FaultAmbiguous, Code: CodeTimeout}
 	}
-	c.p.result(c.err, c.probe, mono())
+	c.p.result(c.err, c.region, c.probes, mono())
+	if c.err == nil || c.err.Fault == channels.FaultContent {
+		e.judgeText(c.h.lane, c.h.text, c.p, false, c.err)
+	}
+}
+
+// dropProbes gives back the probes that the call would have been.
+func (c *call) dropProbes() {
+	if c.probes.provider {
+		c.p.breaker.dropped()
+	}
+	if c.probes.region {
+		c.p.regions.dropped(c.region)
+	}
+}
+
+func (e *Engine) message(c *call) channels.Message {
+	h := c.h
+	return channels.Message{
+		Ref: c.ref, Alert: string(h.Alert), Revision: h.Revision, Code: h.Code, Status: h.Status, Urgent: h.Urgent,
+		Language: h.Language, Expires: h.Expires, To: c.to, Body: h.Body,
+	}
 }
 
 func (e *Engine) invoke(c *call) (ack channels.Ack, err error) {
@@ -179,13 +215,9 @@ func (e *Engine) invoke(c *call) (ack channels.Ack, err error) {
 			ack, err = channels.Ack{}, &channels.Error{Fault: channels.FaultAmbiguous, Code: CodePanic, Err: errPanic}
 		}
 	}()
-	h := c.h
-	m := channels.Message{
-		Ref: c.ref, Alert: string(h.Alert), Revision: h.Revision, Code: h.Code, Status: h.Status, Urgent: h.Urgent,
-		Language: h.Language, Expires: h.Expires, To: c.to, Body: h.Body,
-	}
+	m := e.message(c)
 	if c.p.broadcast != nil {
-		return c.p.broadcast.Broadcast(c.flight.ctx, m, []string{string(h.Commune)})
+		return c.p.broadcast.Broadcast(c.flight.ctx, m, []string{string(c.h.Commune)})
 	}
 	return c.p.sender.Send(c.flight.ctx, m)
 }

@@ -136,6 +136,7 @@ func (w *worker) claim(ledger context.Context, ids []BatchID, most int) ([]Lease
 	asked, wall := mono(), w.e.opt.Now()
 	leases, err := w.e.opt.Store.Claim(ledger, ClaimRequest{
 		Kind: w.l.Kind, Holder: w.name, Batches: ids, Max: most, Now: wall, ResendAt: wall.Add(w.e.opt.ResendAfter),
+		LookupAt: w.l.lookupAt(wall, w.e.opt.LookupAfter),
 	})
 	w.l.claimSeconds.Observe(mono().Sub(asked).Seconds())
 	if err != nil {
@@ -146,7 +147,10 @@ func (w *worker) claim(ledger context.Context, ids []BatchID, most int) ([]Lease
 		return nil, false
 	}
 	for _, l := range leases {
-		h := newHold(l, w.e.flags.hold(l.Alert), asked, wall)
+		if l.Crashes > 0 {
+			w.e.m.crashed.WithLabelValues(string(l.Kind)).Inc()
+		}
+		h := newHold(l, w.l, w.e.flags.hold(l.Alert), asked, wall)
 		w.l.active[min(l.Priority, P3)].Add(1)
 		w.holds = append(w.holds, h)
 		w.share += 0.2 * (float64(max(1, len(h.picks))) - w.share)

@@ -20,15 +20,18 @@ type Engine struct {
 	flags flags
 	belt  belt
 	inbox inbox
-	macs  sync.Pool // of *signer
+
+	events events
+	macs   sync.Pool // of *signer
 
 	running  atomic.Bool
 	stopping chan struct{}
 	tally    tally
 }
 
-// ledgerGrace is how long after the last call the ledger may take at a stop.
-const ledgerGrace = 3 * time.Second
+// ledgerGrace is how long after open calls were cut off the ledger may take at
+// a stop.
+const ledgerGrace = time.Second
 
 // ErrRunning is returned by Add and Run once the engine runs.
 var ErrRunning = errors.New("delivery: the engine runs already")
@@ -78,6 +81,7 @@ func (e *Engine) Add(cfg Lane) error {
 	for i := range cfg.Workers {
 		l.workers = append(l.workers, newWorker(e, l, fmt.Sprintf("%s/%s/%d", e.opt.Node, cfg.Kind, i)))
 	}
+	e.m.begin(l)
 	e.lanes = append(e.lanes, l)
 	return nil
 }

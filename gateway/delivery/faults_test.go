@@ -143,7 +143,7 @@ func TestContentIsToldOncePerBatch(t *testing.T) {
 		r := newRig(t, func(o *Options) { o.OnContent = func(c ContentRefusal) { told <- c } }, smsLane(b))
 		r.run()
 		r.send(batch(channels.SMS, 1, 50))
-		r.finish(time.Minute)
+		r.finish(10 * time.Minute)
 		r.want(channels.Failed, 50)
 		if len(told) != 1 {
 			t.Fatalf("told %d times", len(told))
@@ -172,7 +172,7 @@ func TestPanicIsAmbiguous(t *testing.T) {
 		if b.times[addressOf(3)] != 2 || r.metric("panics_total", "standin") != 2 {
 			t.Errorf("%d calls, %v panics counted, want 2", b.times[addressOf(3)], r.metric("panics_total"))
 		}
-		if rows := r.store.rows(); len(rows) != 1 || rows[0].Code != CodePanic {
+		if rows := r.store.rows(); len(rows) != 1 || rows[0].Code != CodePoison {
 			t.Errorf("rows %+v", rows)
 		}
 		if !strings.Contains(r.log.String(), "panicked") {

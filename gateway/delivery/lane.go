@@ -21,6 +21,11 @@ type lane struct {
 	waiting                                         [4]atomic.Int64 // hints not done (or batches due, without a queue), as last seen
 	empty                                           [4]atomic.Int64 // when a pop that asked for the priority last found nothing, Unix nanoseconds
 	seen                                            [4]sighting     // of the poller alone
+	texts                                           texts
+	routes                                          struct {
+		sync.Mutex
+		of map[string][]*provider // by range of numbers
+	}
 }
 
 // floor is the highest priority that has work. Nothing below it may start.
@@ -137,7 +142,7 @@ func (f *flags) held() []alert.ID {
 func newProviders(l Lane, nodes int, m *metrics) []*provider {
 	now := time.Now()
 	fresh := func(name string) *provider {
-		return &provider{name: name, nodes: nodes, pace: 1, paceAt: now, tokensAt: now, breaker: newBreaker(Breaker{}), counts: m.sendsOf(l.Kind, name)}
+		return &provider{name: name, nodes: nodes, pace: pace{part: 1, at: now}, tokens: bucket{at: now}, breaker: newBreaker(Breaker{}), counts: m.sendsOf(l.Kind, name)}
 	}
 	if l.Broadcaster != nil {
 		p := fresh(string(l.Kind))
@@ -149,6 +154,8 @@ func newProviders(l Lane, nodes int, m *metrics) []*provider {
 		p := fresh(cfg.Sender.Provider())
 		p.sender, p.live = cfg.Sender, cfg.Sender.Live()
 		p.perSecond, p.breaker = cfg.PerSecond, newBreaker(cfg.Breaker)
+		p.index, p.prefixes, p.cost = i, cfg.Prefixes, cfg.Cost
+		p.lookup, _ = cfg.Sender.(channels.Lookup)
 		ps[i] = p
 	}
 	return ps

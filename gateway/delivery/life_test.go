@@ -67,7 +67,7 @@ func TestStopBetweenMarkAndCall(t *testing.T) {
 		}
 		now := time.Now()
 		call := func() *call {
-			hd := newHold(l[0], &flag{}, now, now)
+			hd := newHold(l[0], r.e.lanes[0], &flag{}, now, now)
 			return &call{h: hd, p: r.e.lanes[0].providers[0], until: hd.until, flight: &flight{ctx: context.Background()}, to: addressOf(1), attempt: 1}
 		}
 		stopped, late, expired, down := call(), call(), call(), call()

@@ -32,6 +32,8 @@ type modelBatch struct {
 	leased bool
 	until  time.Time
 	holder string
+
+	crashes int
 }
 
 func newModelStore() *modelStore {
@@ -92,13 +94,15 @@ func (s *modelStore) Claim(_ context.Context, r ClaimRequest) ([]Lease, error) {
 			if m.Outcome() != channels.Sending {
 				continue
 			}
-			var doubts uint8
-			if x := b.row(i); x != nil {
-				doubts = x.Doubts
+			var earlier, x Exception
+			if row := b.row(i); row != nil {
+				earlier = *row
 			}
-			var x Exception
-			b.Marks[i], x = Orphan(i, m, b.Resend, doubts, r.Now, r.ResendAt)
+			b.Marks[i], x = Orphan(i, m, b.Resend, earlier, r)
 			b.put(x)
+		}
+		if b.leased {
+			b.crashes++
 		}
 		b.leased = false
 		if !b.due(r.Now) {
@@ -106,7 +110,7 @@ func (s *modelStore) Claim(_ context.Context, r ClaimRequest) ([]Lease, error) {
 		}
 		s.fence++
 		b.leased, b.fence, b.until, b.holder = true, s.fence, r.Now.Add(LeaseFor), r.Holder
-		l := Lease{Batch: b.Batch, Fence: b.fence}
+		l := Lease{Batch: b.Batch, Fence: b.fence, Crashes: b.crashes}
 		l.Marks, l.Exceptions = slices.Clone(b.Marks), slices.Clone(b.Exceptions)
 		out = append(out, l)
 	}
@@ -144,7 +148,7 @@ func (s *modelStore) settle(b *modelBatch, d Delta, holder bool) {
 		b.Exceptions = slices.DeleteFunc(b.Exceptions, func(x Exception) bool { return x.Index == d.Index })
 		return
 	}
-	x := Exception{Index: d.Index, Attempt: d.Attempt, Due: d.Due, Fault: d.Fault, Code: d.Code, ProviderRef: d.ProviderRef, At: d.At}
+	x := Exception{Index: d.Index, Attempt: d.Attempt, Due: d.Due, Fault: d.Fault, Code: d.Code, Provider: d.Provider, Asks: d.Asks, ProviderRef: d.ProviderRef, At: d.At}
 	if old := b.row(d.Index); old != nil {
 		x.Doubts = old.Doubts
 	}
@@ -181,6 +185,9 @@ func (s *modelStore) Advance(_ context.Context, now time.Time, steps []Step) ([]
 		v.Done = b.Done()
 		if holder {
 			b.until = now.Add(LeaseFor)
+			if st.Return || len(st.Settle) > 0 {
+				b.crashes = 0
+			}
 			if st.Return || v.Done {
 				b.leased = false
 			}

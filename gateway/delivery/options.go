@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"regexp"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -28,7 +30,10 @@ type Options struct {
 	Log        *slog.Logger
 	Registerer prometheus.Registerer
 
-	ResendAfter  time.Duration // from a doubt to the one more send; default 60 s
+	ResendAfter time.Duration // from a doubt to the one more send, where no provider can be asked; default 60 s
+	// LookupAfter is how long after a doubt a provider that can be asked is asked
+	// what it took; ascending. One more send can follow the last. Default 20 s and 60 s.
+	LookupAfter  []time.Duration
 	RetryAfter   time.Duration // from an undelivered receipt to its one retry; default 10 min
 	CallTimeout  time.Duration // one call to a provider; default 10 s
 	StopWithin   time.Duration // how long Run lets open calls finish; default 5 s
@@ -42,6 +47,10 @@ type Options struct {
 	OnContent func(ContentRefusal)
 	// OnRefused hears that the status guard refused a batch: a *StatusError.
 	OnRefused func(error)
+	// OnProvider hears which providers are down and which are used again, in order.
+	OnProvider func(ProviderEvent)
+	// OnPoison hears that a recipient was set aside.
+	OnPoison func(Poison)
 }
 
 // Lane is one channel: its senders in order of preference, or its broadcaster.
@@ -58,6 +67,8 @@ type Provider struct {
 	Sender    channels.Sender
 	PerSecond int // calls per second on all nodes together; 0: no limit
 	Breaker   Breaker
+	Prefixes  []string // E.164 prefixes ("+8496") of numbers that it is preferred for
+	Cost      int      // of a part of a message, in any unit that all providers share: the cheaper goes first
 }
 
 // Breaker is when a provider counts as down. Zero values mean the defaults.
@@ -69,6 +80,9 @@ type Breaker struct {
 
 // MaxWindow bounds Lane.Window.
 const MaxWindow = 256
+
+// prefixForm is a prefix of numbers that is not a number.
+var prefixForm = regexp.MustCompile(`^\+[1-9][0-9]{0,6}$`)
 
 // maxRoster is the largest audience of a message that is not Actual.
 const maxRoster = 500
@@ -136,6 +150,18 @@ func (o Options) withDefaults() (Options, error) {
 	if o.OnRefused == nil {
 		o.OnRefused = func(error) {}
 	}
+	if o.OnProvider == nil {
+		o.OnProvider = func(ProviderEvent) {}
+	}
+	if o.OnPoison == nil {
+		o.OnPoison = func(Poison) {}
+	}
+	if len(o.LookupAfter) == 0 {
+		o.LookupAfter = []time.Duration{20 * time.Second, time.Minute}
+	}
+	if !slices.IsSorted(o.LookupAfter) || o.LookupAfter[0] <= 0 {
+		return o, errors.New("delivery: Options.LookupAfter must be above zero and ascending")
+	}
 	return o, nil
 }
 
@@ -149,6 +175,16 @@ func (l Lane) withDefaults() (Lane, error) {
 	for i, p := range l.Providers {
 		if p.Sender == nil || p.Sender.Kind() != l.Kind {
 			return l, fmt.Errorf("delivery: lane %s: Providers[%d]: its sender is of another channel", l.Kind, i)
+		}
+		for _, q := range l.Providers[:i] {
+			if q.Sender.Provider() == p.Sender.Provider() {
+				return l, fmt.Errorf("delivery: lane %s: Providers[%d]: there is another called %s", l.Kind, i, p.Sender.Provider())
+			}
+		}
+		for _, x := range p.Prefixes {
+			if !prefixForm.MatchString(x) {
+				return l, fmt.Errorf("delivery: lane %s: Providers[%d]: prefix %q: must be + and one to seven digits", l.Kind, i, x)
+			}
 		}
 	}
 	if l.Workers <= 0 {

@@ -2,6 +2,7 @@ package delivery
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"loa/channels"
@@ -13,6 +14,7 @@ func (w *worker) plan(ctx context.Context, h *hold, room *int, now, wall time.Ti
 	if h.alert.dead.Load() {
 		h.over = true
 	}
+	h.promote(wall)
 	switch {
 	case h.over:
 		h.again = h.again[:0]
@@ -21,11 +23,17 @@ func (w *worker) plan(ctx context.Context, h *hold, room *int, now, wall time.Ti
 		for ; h.next < len(h.picks); h.next++ {
 			h.close(h.picks[h.next], channels.Expired, wall)
 		}
+		for _, p := range slices.Concat(h.asks, h.suspects) {
+			h.close(p, channels.Expired, wall)
+		}
+		h.asks, h.suspects = nil, nil
 	case !now.Before(h.until):
 		h.renew = time.Time{} // too old to start anything: renew first
 		return 0
 	default:
-		return w.fill(ctx, h, room, now, wall)
+		wait := w.planAsks(ctx, h, room, now, wall)
+		w.planSuspect(h, room)
+		return min(wait, w.fill(ctx, h, room, now, wall))
 	}
 	return idleWait
 }
@@ -33,21 +41,21 @@ func (w *worker) plan(ctx context.Context, h *hold, room *int, now, wall time.Ti
 // fill starts as many of the hold's recipients as the window, the provider and
 // its rate allow.
 func (w *worker) fill(ctx context.Context, h *hold, room *int, now, wall time.Time) time.Duration {
-	for *room > 0 && h.left() > 0 {
+	for *room > 0 && h.next < len(h.picks) {
 		p, wait := w.l.provider(now)
 		if p == nil {
 			h.yield = wait > yieldAfter
 			return wait
 		}
-		if err := h.guard(p); err != nil {
+		if err := w.l.guard(h); err != nil {
 			w.refuse(h, err, wall)
 			return idleWait
 		}
 		n := max(4*w.l.Window, 64) // a few windows at once: a query costs more than its rows
 		if p.broadcast != nil {
-			n = h.left()
+			n = len(h.picks) - h.next
 		}
-		if err := h.openAhead(ctx, w.e.opt.Addresses, n); err != nil {
+		if err := h.openAhead(ctx, w, n, wall); err != nil {
 			w.e.m.failures.WithLabelValues("addresses").Inc()
 			w.e.opt.Log.Error("addresses could not be opened; the batch is given back", "lane", h.Kind, "batch", h.ID)
 			h.yield = true
@@ -55,10 +63,13 @@ func (w *worker) fill(ctx context.Context, h *hold, room *int, now, wall time.Ti
 			return idleWait
 		}
 		var blocked bool
-		if p.broadcast != nil {
+		switch {
+		case p.broadcast != nil:
 			blocked, wait = w.startBroadcast(ctx, h, p, room, now, wall)
-		} else {
+		case w.l.plain(h):
 			blocked, wait = w.startSends(ctx, h, p, room, now, wall)
+		default:
+			blocked, wait = w.startRouted(ctx, h, room, now, wall)
 		}
 		if blocked {
 			return wait
@@ -67,9 +78,11 @@ func (w *worker) fill(ctx context.Context, h *hold, room *int, now, wall time.Ti
 	return idleWait
 }
 
-func (w *worker) shared() Rate {
-	if w.e.belt.usesQueue() {
-		return w.e.opt.Rate
+func (w *worker) shared() Rate { return w.e.shared() }
+
+func (e *Engine) shared() Rate {
+	if e.belt.usesQueue() {
+		return e.opt.Rate
 	}
 	return nil
 }
@@ -98,7 +111,8 @@ func (w *worker) startSends(ctx context.Context, h *hold, p *provider, room *int
 		}
 		left--
 		c := w.newCall()
-		c.h, c.p, c.index, c.attempt, c.to, c.probe = h, p, int(pk.index), h.start(pk), to, probe
+		c.h, c.p, c.index, c.attempt, c.to, c.probes.provider = h, p, int(pk.index), h.start(pk), to, probe
+		c.region = w.l.region(to)
 		h.calls = append(h.calls, c)
 		h.next++
 	}
@@ -112,7 +126,7 @@ func (w *worker) startBroadcast(ctx context.Context, h *hold, p *provider, room 
 		return true, wait
 	}
 	c := w.newCall()
-	c.h, c.p, c.probe = h, p, probe
+	c.h, c.p, c.probes.provider = h, p, probe
 	for ; h.next < len(h.picks); h.next++ {
 		pk := h.picks[h.next]
 		if h.address(h.next) == "" {
@@ -132,16 +146,27 @@ func (w *worker) startBroadcast(ctx context.Context, h *hold, p *provider, room 
 	return false, 0
 }
 
+// guard says whether the batch may go out on a provider of the lane.
+func (l *lane) guard(h *hold) (err error) {
+	for _, p := range l.providers {
+		if err = h.guard(p); err == nil {
+			return nil
+		}
+	}
+	return err
+}
+
 // guard says whether the batch may go out on the provider: a message that is
 // not Actual reaches real people only if they are on a roster, and one without
 // a status nobody. A broadcast is heard by everyone who listens, whoever the
-// batch names: it never is for a roster.
+// batch names: it is for a roster only in a cell of the gateway's own, where no
+// public listens.
 func (h *hold) guard(p *provider) error {
 	switch h.Status {
 	case channels.Actual:
 		return nil
 	case channels.Exercise, channels.Test:
-		if !p.live || p.broadcast == nil && h.Roster && len(h.Recipients) <= maxRoster {
+		if !p.live || h.Roster && len(h.Recipients) <= maxRoster && (p.broadcast == nil || h.Commune.Reserved()) {
 			return nil
 		}
 	}
@@ -153,11 +178,16 @@ func (w *worker) refuse(h *hold, err error, wall time.Time) {
 	w.e.m.refused.WithLabelValues(string(h.Kind), h.Status.String()).Inc()
 	w.e.opt.Log.Error("a batch was refused by its status", "batch", h.ID, "alert", h.Alert, "lane", h.Kind, "status", h.Status.String())
 	for ; h.next < len(h.picks); h.next++ {
-		i := len(h.step.Settle)
-		h.close(h.picks[h.next], channels.Failed, wall)
-		if d := &h.step.Settle[i]; d.Outcome == channels.Failed {
-			d.Exception, d.Fault, d.Code = true, channels.FaultContent, CodeRefused
+		p := h.picks[h.next]
+		d := Delta{
+			Index: int(p.index), Attempt: h.Marks[p.index].Attempt(), Outcome: channels.Failed, Exception: true,
+			Fault: channels.FaultContent, Code: CodeRefused, At: wall,
 		}
+		if x, ok := h.before[d.Index]; ok {
+			d.Code = ""
+			x.stays(&d, time.Time{})
+		}
+		h.settled(d)
 	}
 	w.e.opt.OnRefused(err)
 }

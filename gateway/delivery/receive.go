@@ -31,9 +31,16 @@ type group struct {
 
 // Sink takes receipts from drivers: see channels.Sink. A receipt that is not
 // ours makes the answer ErrUnknownRef, after the others were merged.
-func (e *Engine) Sink() channels.Sink { return e.receive }
+func (e *Engine) Sink() channels.Sink { return e.SinkOf("") }
 
-func (e *Engine) receive(ctx context.Context, rs ...channels.Receipt) error {
+// SinkOf is Sink for the receipts of the provider with this name, so that what
+// they say of it is known to be about it. One that is not named is the first of
+// the receipt's channel.
+func (e *Engine) SinkOf(provider string) channels.Sink {
+	return func(ctx context.Context, rs ...channels.Receipt) error { return e.receive(ctx, provider, rs) }
+}
+
+func (e *Engine) receive(ctx context.Context, provider string, rs []channels.Receipt) error {
 	es := make([]Evidence, 0, len(rs))
 	var unknown error
 	for _, r := range rs {
@@ -52,7 +59,7 @@ func (e *Engine) receive(ctx context.Context, rs ...channels.Receipt) error {
 		if err := e.commit(ctx, es); err != nil {
 			return err
 		}
-		e.tell(rs, es)
+		e.tell(provider, rs[0].Kind, es)
 	}
 	return unknown
 }
@@ -63,25 +70,49 @@ func (e *Engine) evidence(ctx context.Context, r channels.Receipt) (Evidence, er
 	if err != nil {
 		return Evidence{}, err
 	}
-	now := e.opt.Now()
-	d := Delta{Index: index, Attempt: attempt, Outcome: r.Outcome, ProviderRef: r.ProviderRef, Code: r.Code, At: r.At}
+	d := Delta{Index: index, Attempt: attempt}
+	if err := e.late(r, &d, e.opt.Now()); err != nil {
+		return Evidence{}, err
+	}
+	return Evidence{Batch: b, Delta: d}, nil
+}
+
+// overflowAfter is how long a message that a provider dropped from a full queue
+// waits before its one retry, if the receipt names no time.
+const overflowAfter = 30 * time.Second
+
+// late makes the delta say what a receipt does.
+func (e *Engine) late(r channels.Receipt, d *Delta, now time.Time) error {
+	switch r.Outcome {
+	case channels.Accepted, channels.Delivered, channels.Confirmed, channels.Failed, channels.Expired:
+	default:
+		return fmt.Errorf("delivery: a receipt cannot say %s", r.Outcome)
+	}
+	*d = Delta{Index: d.Index, Attempt: d.Attempt, Outcome: r.Outcome, ProviderRef: r.ProviderRef, Code: r.Code, At: r.At}
 	if d.At.IsZero() {
 		d.At = now
 	}
-	switch r.Outcome {
-	case channels.Accepted, channels.Delivered, channels.Confirmed:
-	case channels.Failed, channels.Expired:
-		d.Outcome, d.Exception, d.Fault = channels.Failed, true, r.Fault
-		d.Retire = r.Fault == channels.FaultAddress
-		if r.Outcome == channels.Failed && r.Fault == channels.FaultTransient && attempt == 1 {
-			// Its first call was taken and came to nothing. One retry follows;
-			// the doubt sees to it that no third call does.
-			d.Due, d.Doubt = now.Add(e.opt.RetryAfter), true
-		}
-	default:
-		return Evidence{}, fmt.Errorf("delivery: a receipt cannot say %s", r.Outcome)
+	if r.Outcome != channels.Failed && r.Outcome != channels.Expired {
+		return nil
 	}
-	return Evidence{Batch: b, Delta: d}, nil
+	d.Outcome, d.Exception, d.Fault, d.Asks = channels.Failed, true, r.Fault, asked
+	d.Retire = r.Fault == channels.FaultAddress
+	wait := e.opt.RetryAfter
+	switch {
+	case r.Outcome == channels.Failed && r.Fault == channels.FaultThrottled:
+		if wait = r.RetryAfter; wait <= 0 {
+			wait = overflowAfter
+		}
+	case r.Outcome == channels.Failed && r.Fault == channels.FaultTransient:
+	default:
+		return nil
+	}
+	if d.Attempt == 1 {
+		// Its first call was taken and came to nothing. One retry follows; the
+		// doubt sees to it that no third call does.
+		d.Due, d.Doubt = now.Add(wait), true
+	}
+	return nil
 }
 
 func (e *Engine) find(ctx context.Context, r channels.Receipt) (BatchID, int, uint8, error) {
@@ -149,12 +180,44 @@ func (e *Engine) lead(ctx context.Context, g *group) {
 }
 
 // tell counts what was merged and reports refused texts.
-func (e *Engine) tell(rs []channels.Receipt, es []Evidence) {
-	kind := rs[0].Kind
+func (e *Engine) tell(provider string, kind channels.Kind, es []Evidence) {
+	l, p := e.provider(kind, provider)
 	for _, ev := range es {
+		if p != nil {
+			e.heardLate(l, p, ev)
+		}
 		e.m.receipts.WithLabelValues(string(kind), ev.Outcome.String()).Inc()
 		if ev.Outcome == channels.Failed && ev.Fault == channels.FaultContent {
 			e.opt.OnContent(ContentRefusal{Batch: ev.Batch, Kind: kind, Code: ev.Code})
 		}
+	}
+}
+
+// provider is the lane's with the name, or its first.
+func (e *Engine) provider(kind channels.Kind, name string) (*lane, *provider) {
+	l := e.lane(kind)
+	if l == nil {
+		return nil, nil
+	}
+	for _, p := range l.providers {
+		if p.name == name {
+			return l, p
+		}
+	}
+	return l, l.providers[0]
+}
+
+// heardLate takes note of what a receipt says of the provider: that it refuses
+// a text, or that its queue is full.
+func (e *Engine) heardLate(l *lane, p *provider, ev Evidence) {
+	var err *channels.Error
+	if ev.Outcome == channels.Failed {
+		err = &channels.Error{Fault: ev.Fault, Code: ev.Code}
+	}
+	if err == nil || err.Fault == channels.FaultContent {
+		e.judgeText(l, l.texts.sentIn(ev.Batch), p, true, err)
+	}
+	if err != nil && err.Fault == channels.FaultThrottled {
+		p.overflowed(mono())
 	}
 }

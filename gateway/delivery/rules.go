@@ -38,13 +38,19 @@ func Start(m Mark, reuse bool) (Mark, bool) {
 }
 
 // Orphan is what a claim makes of a recipient that an earlier holder left
-// sending: ambiguous, one more doubt, due for one more send at resendAt if the
-// batch allows it and no earlier call was in doubt. The earlier row, if there
-// is one, gives the doubts so far.
-func Orphan(index int, m Mark, resend bool, doubts uint8, now, resendAt time.Time) (Mark, Exception) {
-	x := Exception{Index: index, Attempt: m.Attempt(), Doubts: doubts + 1, Fault: channels.FaultAmbiguous, Code: CodeCrashed, At: now}
-	if resend && doubts == 0 {
-		x.Due = resendAt
+// sending: ambiguous, with one more doubt than the earlier row has, which is
+// zero if there is none. It is due when a provider can be asked; else for one
+// more send at ResendAt, if the batch allows it and no earlier call was in
+// doubt; and at once, to be set aside, if its last call ended in a crash too.
+func Orphan(index int, m Mark, resend bool, earlier Exception, r ClaimRequest) (Mark, Exception) {
+	x := Exception{Index: index, Attempt: m.Attempt(), Doubts: earlier.Doubts + 1, Fault: channels.FaultAmbiguous, Code: CodeCrashed, At: r.Now}
+	switch {
+	case earlier.Code == CodeCrashed && earlier.Doubts > 0:
+		x.Code, x.Due = CodePoison, r.Now
+	case !r.LookupAt.IsZero():
+		x.Due = r.LookupAt
+	case resend && earlier.Doubts == 0:
+		x.Due = r.ResendAt
 	}
 	return NewMark(channels.Ambiguous, m.Attempt()), x
 }
@@ -55,6 +61,8 @@ const (
 	CodeRefused = "loa-refused" // the status guard refused the batch
 	CodePanic   = "loa-panic"   // the driver panicked
 	CodeTimeout = "loa-timeout" // the call did not return in time
+	CodePoison  = "loa-poison"  // set aside: what was done for this recipient crashed or panicked each time
+	CodeRoute   = "loa-route"   // no provider that takes this text is up for this number
 )
 
 // Waits reports whether an exception will be looked at again.

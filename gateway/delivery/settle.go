@@ -2,7 +2,6 @@ package delivery
 
 import (
 	"math/rand/v2"
-	"slices"
 	"time"
 
 	"loa/channels"
@@ -12,12 +11,19 @@ import (
 func (w *worker) settle(c *call, now time.Time) {
 	h := c.h
 	h.open--
+	if c.ask {
+		w.settleAsk(c, now)
+		return
+	}
+	if c.late {
+		h.suspect = false
+	}
 	if c.bounced != made {
 		w.e.m.bounced.WithLabelValues(string(h.Kind), bounceNames[c.bounced]).Inc()
 	} else {
 		w.count(c, max(1, len(c.items)))
 	}
-	if c.err != nil && c.err.Fault == channels.FaultContent && !h.told(c.err.Code) {
+	if c.err != nil && c.err.Fault == channels.FaultContent && h.text.tells(h.ID, c.err.Code) {
 		w.e.opt.OnContent(ContentRefusal{Batch: h.ID, Alert: h.Alert, Revision: h.Revision, Kind: h.Kind, Code: c.err.Code})
 	}
 	if c.items == nil {
@@ -27,15 +33,6 @@ func (w *worker) settle(c *call, now time.Time) {
 	for _, it := range c.items {
 		w.settleOne(c, it.index, it.attempt, now)
 	}
-}
-
-// told remembers that a code was reported and says whether it was before.
-func (h *hold) told(code string) bool {
-	if slices.Contains(h.codes, code) {
-		return true
-	}
-	h.codes = append(h.codes, code)
-	return false
 }
 
 func (w *worker) count(c *call, n int) {
@@ -58,36 +55,53 @@ func (w *worker) settleOne(c *call, index int, attempt uint8, now time.Time) {
 		if d.Outcome = channels.Expired; again {
 			before.stays(&d, time.Time{})
 		}
+	case c.bounced == bounceGone:
+		if d.Outcome = channels.Cancelled; again {
+			before.stays(&d, time.Time{})
+		}
+	case c.bounced == bouncePoison:
+		d.Outcome, d.Exception, d.Fault, d.Code = channels.Failed, true, channels.FaultAddress, CodePoison
+		if again {
+			before.stays(&d, time.Time{})
+		}
+		w.e.poisoned(h, index)
 	case c.bounced != made:
-		w.unspent(h, &d)
+		w.unspent(h, &d, c.late)
 	case c.err == nil:
 		d.Outcome, d.ProviderRef = c.ack.Outcome, c.ack.ProviderRef
 	default:
-		w.fault(h, &d, c.err)
+		w.fault(c, &d)
 	}
 	h.Marks[index] = NewMark(d.Outcome, attempt)
-	h.step.Settle = append(h.step.Settle, d)
+	h.settled(d)
 }
 
 // unspent is a send that certainly was not made or taken and costs no attempt:
 // the recipient is started again in this lease or the next, with no row. One
 // that an earlier call may have reached keeps its row, and so its doubts.
-func (w *worker) unspent(h *hold, d *Delta) {
+func (w *worker) unspent(h *hold, d *Delta, late bool) {
 	d.Outcome = channels.Pending
 	if x, ok := h.before[d.Index]; ok {
-		x.stays(d, d.At)
+		x.stays(d, d.At) // and so is looked at again at once
 		d.Fault = channels.FaultThrottled
+		return
 	}
-	h.again = append(h.again, pick{index: int32(d.Index), reuse: true}) //nolint:gosec // a batch has at most 1,000 recipients
+	p := pick{index: int32(d.Index), reuse: true} //nolint:gosec // a batch has at most 1,000 recipients
+	if late {
+		h.suspects = append(h.suspects, p)
+		return
+	}
+	h.again = append(h.again, p)
 }
 
 // fault says what a failed call means for its recipient.
-func (w *worker) fault(h *hold, d *Delta, e *channels.Error) {
+func (w *worker) fault(c *call, d *Delta) {
+	h, e := c.h, c.err
 	before, again := h.before[d.Index]
-	d.Fault, d.Code = e.Fault, e.Code
+	d.Fault, d.Code, d.Provider, d.Asks = e.Fault, e.Code, c.p.name, before.row.Asks
 	switch e.Fault {
 	case channels.FaultThrottled:
-		w.unspent(h, d)
+		w.unspent(h, d, c.late)
 		return
 	case channels.FaultProvider:
 		d.Outcome, d.Due = channels.Pending, d.At.Add(afterProvider())
@@ -97,15 +111,42 @@ func (w *worker) fault(h *hold, d *Delta, e *channels.Error) {
 		d.Outcome, d.Retire = channels.Failed, true
 	case channels.FaultContent:
 		d.Outcome = channels.Failed
-	default:
-		d.Outcome, d.Doubt = channels.Ambiguous, true
-		if h.Resend && !again {
-			d.Due = d.At.Add(w.e.opt.ResendAfter)
+		if h.refused |= c.p.bit(); h.another(d.Index) {
+			d.Outcome, d.Due = channels.Pending, d.At
+			h.bars(int32(d.Index), c.p.name) //nolint:gosec // a batch has at most 1,000 recipients
 		}
+	default:
+		w.inDoubt(c, d, again)
 	}
 	if d.Exception = true; again && e.Fault != channels.FaultAmbiguous {
 		d.Outcome = before.outcome // this call was not taken; the earlier one may have been
 	}
+}
+
+// inDoubt is a call that may have been taken: a provider that can be asked is,
+// and else one more send follows, if the batch allows it and this is the first
+// doubt. A driver that panics is not called a third time.
+func (w *worker) inDoubt(c *call, d *Delta, again bool) {
+	d.Outcome, d.Doubt, d.Asks = channels.Ambiguous, true, 0
+	switch resend := c.h.Resend && !again; {
+	case d.Code == CodePanic && !resend:
+		d.Code = CodePoison
+		w.e.poisoned(c.h, d.Index)
+	case c.p.lookup != nil:
+		d.Due = d.At.Add(w.e.opt.LookupAfter[0])
+	case resend:
+		d.Due, d.Asks = d.At.Add(w.e.opt.ResendAfter), asked
+	}
+}
+
+// another reports whether a provider is left that has not refused the text.
+func (h *hold) another(index int) bool {
+	for _, p := range h.lane.providers {
+		if h.refused&p.bit() == 0 && h.not[int32(index)] != p.name && h.guard(p) == nil { //nolint:gosec // a batch has at most 1,000 recipients
+			return true
+		}
+	}
+	return false
 }
 
 // afterProvider is how long a recipient waits after a provider fault, which

@@ -15,7 +15,8 @@ import (
 // after LeaseFor on its own.
 type Lease struct {
 	Batch
-	Fence int64 // rises with every claim of the batch
+	Fence   int64 // rises with every claim of the batch
+	Crashes int   // holders in a row, up to this claim, that were gone before they settled anything
 }
 
 // LeaseFor is how long the ledger lets a lease stand without progress, HoldFor
@@ -38,6 +39,9 @@ type ClaimRequest struct {
 	// ResendAt is when a recipient found sending may be sent to once more, if
 	// the batch allows it and it is the first doubt.
 	ResendAt time.Time
+	// LookupAt is when a provider is asked whether it took the send of a
+	// recipient found sending. Zero: none can be asked.
+	LookupAt time.Time
 }
 
 // Step is one worker's advance on one lease, durable before it returns.
@@ -73,8 +77,9 @@ type Evidence struct {
 // after a call returns.
 type Store interface {
 	// Claim leases due batches whose alert is live. Recipients left sending by
-	// an earlier holder become ambiguous: one doubt, due at ResendAt if the
-	// batch has Resend and it is the first, otherwise never. Batches of dead
+	// an earlier holder become ambiguous, as Orphan says. Lease.Crashes counts
+	// the claims since something was last settled, or the lease given back,
+	// that took a lease over from a holder that was gone. Batches of dead
 	// alerts are not returned. A batch without a lease is due now if it has a
 	// pending recipient without an exception, else at the earliest Due of its
 	// exceptions; without either it is done.

@@ -23,6 +23,7 @@ func (e *Engine) poll(ctx context.Context) {
 	defer t.Stop()
 	for n := 0; ; n++ {
 		e.pollStops(ctx)
+		e.tellProviders()
 		e.pollWaiting(ctx)
 		if n%backlogEvery == 0 {
 			e.pollBacklog(ctx)

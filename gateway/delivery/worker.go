@@ -30,6 +30,7 @@ type worker struct {
 	calls    context.Context //nolint:containedctx // ends when open calls are cut off
 	holds    []*hold
 	open     int     // calls launched and not settled
+	asking   int     // of those or about to be: lookups
 	done     []Entry // to be taken off the belt
 	hints    []Hint  // to be laid on the belt again
 	returned []*call
@@ -170,13 +171,13 @@ func (w *worker) turn(ctx context.Context, stopping bool) time.Duration {
 
 // wanted decides whether the hold's step is to be made, and completes it.
 func (w *worker) wanted(h *hold, now time.Time) bool {
-	idle := h.open == 0 && h.starting() == 0
+	idle := h.open == 0 && len(h.calls) == 0
 	rest := h.over || h.yield || h.left() == 0 && len(h.again) == 0
 	if idle && rest && !h.lost {
 		h.step.Return = true
 		return true
 	}
-	if len(h.step.Settle) > 0 || h.starting() > 0 {
+	if len(h.step.Settle) > 0 || len(h.calls) > 0 {
 		h.moved = now
 		return true
 	}

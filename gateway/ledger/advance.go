@@ -88,6 +88,9 @@ func (a *advancing) step(s delivery.Step) (v delivery.Verdict, err error) {
 	if err := retireIndexes(a.t, p.batch, retire, a.when); err != nil {
 		return v, err
 	}
+	if holder && (s.Return || len(s.Settle) > 0) {
+		p.crashes = 0
+	}
 	if holder && !v.Dead && !v.Expired && !s.Return && p.start(s.Start, s.Reuse) {
 		v.Started = len(s.Start) + len(s.Reuse)
 	}

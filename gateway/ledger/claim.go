@@ -103,6 +103,9 @@ func (c *claiming) take(id delivery.BatchID) (*delivery.Lease, error) {
 		return nil, err
 	}
 	c.orphans(p)
+	if p.until != 0 {
+		p.crashes++ // the holder neither gave it back nor lived to renew it
+	}
 	p.fence++
 	p.until, p.boot, p.holder = c.clock+int64(delivery.LeaseFor), c.t.boot(), c.r.Holder
 	if p.ready(); p.due > c.now {
@@ -111,7 +114,7 @@ func (c *claiming) take(id delivery.BatchID) (*delivery.Lease, error) {
 	if err := p.save(c.t); err != nil || p.until == 0 {
 		return nil, err
 	}
-	lease := delivery.Lease{Fence: p.fence}
+	lease := delivery.Lease{Fence: p.fence, Crashes: p.crashes}
 	if lease.Batch, err = readBatch(c.t, id); err != nil {
 		return nil, err
 	}
@@ -133,7 +136,7 @@ func (c *claiming) orphans(p *progress) {
 	}
 	for i := range p.marks {
 		if m := p.mark(i); m.Outcome() == channels.Sending {
-			next, x := delivery.Orphan(i, m, p.resend, p.excepted[i].Doubts, c.r.Now, c.r.ResendAt)
+			next, x := delivery.Orphan(i, m, p.resend, p.excepted[i], c.r)
 			p.set(i, next)
 			p.except(x)
 		}

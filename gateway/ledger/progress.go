@@ -25,6 +25,8 @@ type progress struct {
 	boot   string
 	holder string
 
+	crashes int // claims in a row whose holder was gone before it settled anything
+
 	marks    []byte
 	counts   [channels.OutcomeCount]int64
 	excepted map[int]delivery.Exception
@@ -32,7 +34,7 @@ type progress struct {
 }
 
 const progressColumns = `p.batch, p.kind, p.alert, p.expires, b.flags, COALESCE(p.due_at, 9223372036854775807),
- p.fence, p.until, p.boot, p.holder, p.excepted, p.marks,
+ p.fence, p.until, p.boot, p.holder, p.crashes, p.excepted, p.marks,
  p.c0, p.c1, p.c2, p.c3, p.c4, p.c5, p.c6, p.c7, p.c8`
 
 // load takes a batch for writing. It returns nil if there is no such batch, or
@@ -50,7 +52,7 @@ func load(t tx, id delivery.BatchID, pass bool) (*progress, error) {
 	}
 	p := &progress{excepted: map[int]delivery.Exception{}, changed: map[int]bool{}}
 	var flags, excepted int64
-	dest := []any{&p.batch, &p.kind, &p.alert, &p.expires, &flags, &p.due, &p.fence, &p.until, &p.boot, &p.holder, &excepted, &p.marks}
+	dest := []any{&p.batch, &p.kind, &p.alert, &p.expires, &flags, &p.due, &p.fence, &p.until, &p.boot, &p.holder, &p.crashes, &excepted, &p.marks}
 	for i := range p.counts {
 		dest = append(dest, &p.counts[i])
 	}
@@ -69,11 +71,11 @@ func load(t tx, id delivery.BatchID, pass bool) (*progress, error) {
 }
 
 func exceptions(t tx, id delivery.BatchID, take func(delivery.Exception)) error {
-	return t.each("SELECT idx, attempt, doubts, due_at, fault, code, provider_ref, at FROM exception WHERE batch = ? ORDER BY idx", []any{int64(id)},
+	return t.each("SELECT idx, attempt, doubts, due_at, fault, code, provider, asks, provider_ref, at FROM exception WHERE batch = ? ORDER BY idx", []any{int64(id)},
 		func(scan func(...any) error) error {
 			var x delivery.Exception
 			var due, at int64
-			if err := scan(&x.Index, &x.Attempt, &x.Doubts, &due, &x.Fault, &x.Code, &x.ProviderRef, &at); err != nil {
+			if err := scan(&x.Index, &x.Attempt, &x.Doubts, &due, &x.Fault, &x.Code, &x.Provider, &x.Asks, &x.ProviderRef, &at); err != nil {
 				return err
 			}
 			x.Due, x.At = fromNS(due), fromNS(at)
@@ -121,7 +123,7 @@ func (p *progress) settle(d delivery.Delta, holder bool) bool {
 	}
 	p.except(delivery.Exception{
 		Index: d.Index, Attempt: m.Attempt(), Doubts: doubts,
-		Due: d.Due, Fault: d.Fault, Code: d.Code, ProviderRef: d.ProviderRef, At: d.At,
+		Due: d.Due, Fault: d.Fault, Code: d.Code, Provider: d.Provider, Asks: d.Asks, ProviderRef: d.ProviderRef, At: d.At,
 	})
 	return true
 }
@@ -179,9 +181,9 @@ func (p *progress) free(t tx, clock int64) bool { return p.until <= clock || p.b
 // save writes what changed, one row and the changed exceptions.
 func (p *progress) save(t tx) error {
 	p.ready()
-	set := "UPDATE progress SET fence = ?, until = ?, boot = ?, holder = ?, excepted = ?, marks = ?, c0 = ?, c1 = ?, c2 = ?, c3 = ?, c4 = ?, c5 = ?, c6 = ?, c7 = ?, c8 = ?"
-	args := make([]any, 0, 17)
-	args = append(args, p.fence, p.until, p.boot, p.holder, int64(len(p.excepted)), p.marks)
+	set := "UPDATE progress SET fence = ?, until = ?, boot = ?, holder = ?, crashes = ?, excepted = ?, marks = ?, c0 = ?, c1 = ?, c2 = ?, c3 = ?, c4 = ?, c5 = ?, c6 = ?, c7 = ?, c8 = ?"
+	args := make([]any, 0, 18)
+	args = append(args, p.fence, p.until, p.boot, p.holder, int64(p.crashes), int64(len(p.excepted)), p.marks)
 	for _, n := range p.counts {
 		args = append(args, n)
 	}
@@ -204,10 +206,10 @@ func (p *progress) saveExceptions(t tx) error {
 	for _, i := range slices.Sorted(maps.Keys(p.changed)) {
 		var err error
 		if x := p.excepted[i]; p.changed[i] {
-			_, err = t.exec(`INSERT INTO exception (batch, idx, attempt, doubts, due_at, fault, code, provider_ref, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+			_, err = t.exec(`INSERT INTO exception (batch, idx, attempt, doubts, due_at, fault, code, provider, asks, provider_ref, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
  ON CONFLICT (batch, idx) DO UPDATE SET attempt = excluded.attempt, doubts = excluded.doubts, due_at = excluded.due_at, fault = excluded.fault,
- code = excluded.code, provider_ref = excluded.provider_ref, at = excluded.at`,
-				int64(p.batch), int64(i), int64(x.Attempt), int64(x.Doubts), ns(x.Due), int64(x.Fault), x.Code, x.ProviderRef, ns(x.At))
+ code = excluded.code, provider = excluded.provider, asks = excluded.asks, provider_ref = excluded.provider_ref, at = excluded.at`,
+				int64(p.batch), int64(i), int64(x.Attempt), int64(x.Doubts), ns(x.Due), int64(x.Fault), x.Code, x.Provider, int64(x.Asks), x.ProviderRef, ns(x.At))
 		} else {
 			_, err = t.exec("DELETE FROM exception WHERE batch = ? AND idx = ?", int64(p.batch), int64(i))
 		}

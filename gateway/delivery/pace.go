@@ -1,0 +1,213 @@
+package delivery
+
+import (
+	"context"
+	"math/rand/v2"
+	"time"
+
+	"loa/channels"
+)
+
+const (
+	firstPause = 250 * time.Millisecond // after a throttle that named no time
+	mostPause  = 10 * time.Second       // of those
+	maxPause   = 5 * time.Minute
+
+	overflowPause = 10 * time.Second // after a message was dropped from the provider's queue
+
+	faster      = 0.01             // what a second adds to the pace
+	slowest     = 0.1              // the least the pace can be
+	quietFor    = 10 * time.Second // without a throttle: then answers are no longer counted
+	epoch       = time.Second      // the pace is judged so often, on
+	epochLeast  = 10               // answers at least
+	shareFine   = 0.03             // of throttles that is no reason to slow down
+	shareFutile = 0.8              // of what it was before: then slowing down did not help
+	answerShift = 1.0 / 8          // what one answer weighs in recent
+	recentFirst = 0.9              // after the first throttle: what came before was not counted
+	recentAll   = 0.75             // the provider takes hardly anything
+)
+
+// pace is how a provider that throttles is called. One that takes hardly
+// anything is left alone for as long as it asks. One that refuses some of many
+// calls is called less often, as much as it takes, and carefully more again; if
+// that does not change how many it refuses, refusals have another reason, and
+// it is called as often as is allowed.
+type pace struct {
+	part   float64 // of perSecond, as of at
+	at     time.Time
+	recent float64   // share of throttles among the latest answers
+	last   time.Time // the latest throttle
+	row    int       // pauses in a row
+
+	began         time.Time // of the epoch
+	taken, thrown float64   // answers in it
+	before        float64   // share of throttles when the pace was last cut, 0 if it was not
+	futile        time.Time // until then it is not cut
+}
+
+func (c *pace) current(now time.Time) float64 {
+	return min(1, c.part+faster*now.Sub(c.at).Seconds())
+}
+
+// paceBy hears an answer of a provider that throttles, or did of late.
+func (p *provider) paceBy(e *channels.Error, now time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	c := &p.pace
+	throttled := e != nil && e.Fault == channels.FaultThrottled
+	switch {
+	case throttled && !p.slowed.Load():
+		*c = pace{part: c.current(now), at: now, recent: recentFirst, began: now, row: c.row, futile: c.futile}
+		p.slowed.Store(true)
+	case throttled:
+		c.recent += answerShift * (1 - c.recent)
+		c.thrown++
+	case e == nil:
+		c.recent -= answerShift * c.recent
+		c.taken++
+	}
+	if throttled {
+		c.last = now
+		if c.recent > recentAll {
+			p.pauseFor(e.RetryAfter, now)
+		}
+	} else if now.Sub(c.last) > quietFor {
+		p.slowed.Store(false)
+		c.row = 0
+	}
+	c.judge(now)
+}
+
+// judge changes the pace at the end of an epoch.
+func (c *pace) judge(now time.Time) {
+	n := c.taken + c.thrown
+	if now.Sub(c.began) < epoch || n < epochLeast {
+		return
+	}
+	share := c.thrown / n
+	part := c.current(now)
+	switch {
+	case share <= shareFine:
+		c.before = 0
+	case c.before > 0 && share >= shareFutile*c.before:
+		part, c.before, c.futile = 1, 0, now.Add(quietFor)
+	case now.After(c.futile):
+		part, c.before = max(slowest, part*(1-share)), share
+	}
+	c.part, c.at = part, now
+	c.began, c.taken, c.thrown = now, 0, 0
+}
+
+// pauseFor leaves the provider alone. It is called with mu held.
+func (p *provider) pauseFor(wait time.Duration, now time.Time) {
+	if wait <= 0 {
+		if now.Before(p.until) {
+			return // one of the calls that were open when the pause began
+		}
+		ceiling := min(firstPause<<min(p.pace.row, 8), mostPause)
+		wait = ceiling/2 + time.Duration(rand.Int64N(int64(ceiling/2)+1)) //nolint:gosec // jitter
+		p.pace.row++
+	}
+	if until := now.Add(min(wait, maxPause)); until.After(p.until) {
+		p.until = until
+	}
+	p.tokens.left, p.smooth.left = 0, 0
+	p.paused.Store(true)
+}
+
+// overflowed hears that the provider's queue was full: it is left alone for as
+// long as its backlog may last.
+func (p *provider) overflowed(now time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !now.Before(p.until) {
+		p.pauseFor(overflowPause, now)
+	}
+}
+
+// pacedBy asks the provider's rate for up to n calls.
+func (p *provider) pacedBy(ctx context.Context, shared Rate, n int, now, wall time.Time) (int, time.Duration) {
+	if p.perSecond <= 0 {
+		return n, 0
+	}
+	p.mu.Lock()
+	slowed := p.slowed.Load()
+	limit := max(1, float64(p.perSecond)*p.pace.current(now))
+	if shared != nil && slowed {
+		// The shared budget comes in slots of many calls at once, which is what
+		// a provider at its limit refuses.
+		granted, wait := p.smooth.take(limit, limit/smoothSlots, n, now)
+		if granted == 0 {
+			p.mu.Unlock()
+			return 0, wait
+		}
+		n = granted
+	}
+	p.mu.Unlock()
+	if shared != nil {
+		if granted, wait, err := shared.Take(ctx, p.name, int(limit), n, wall); err == nil {
+			return granted, wait
+		}
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	own := limit / float64(p.nodes)
+	burst := own / burstSlots
+	if slowed {
+		burst = own / smoothSlots
+	}
+	return p.tokens.take(own, burst, n, now)
+}
+
+// A bucket never holds more than such a part of a second's calls, so that no
+// second sees more than 1.05 times the limit.
+const (
+	burstSlots  = 20
+	smoothSlots = 200
+)
+
+// bucket holds calls that may be made.
+type bucket struct {
+	left float64
+	at   time.Time
+}
+
+// take gives up to n calls at limit per second, of which it keeps burst, at
+// least one. Otherwise it says how long to wait.
+func (b *bucket) take(limit, burst float64, n int, now time.Time) (int, time.Duration) {
+	burst = max(1, burst)
+	b.left = min(burst, b.left+now.Sub(b.at).Seconds()*limit)
+	b.at = now
+	if granted := min(n, int(b.left)); granted > 0 {
+		b.left -= float64(granted)
+		return granted, 0
+	}
+	missing := min(burst, float64(n)) - b.left
+	return 0, time.Duration(missing/limit*float64(time.Second)) + time.Millisecond
+}
+
+// askShare is the part of a provider's rate that lookups may use, and asksFree
+// how many a second a provider without a limit is asked.
+const (
+	askShare = 0.2
+	asksFree = 50
+)
+
+// takeAsks asks for up to n lookups, which use the same rate as sends and
+// never more than their share of it.
+func (p *provider) takeAsks(ctx context.Context, shared Rate, n int, now, wall time.Time) (int, time.Duration) {
+	if wait := p.ready(now); wait > 0 {
+		return 0, wait
+	}
+	limit := float64(asksFree)
+	if p.perSecond > 0 {
+		limit = max(1, askShare*float64(p.perSecond)/float64(p.nodes))
+	}
+	p.mu.Lock()
+	granted, wait := p.asking.take(limit, limit/burstSlots, n, now)
+	p.mu.Unlock()
+	if granted == 0 {
+		return 0, wait
+	}
+	return p.pacedBy(ctx, shared, granted, now, wall)
+}
