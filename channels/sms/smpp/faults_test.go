@@ -103,7 +103,7 @@ func TestSettle(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := newReceipts(deps("", nil))
+			r := newReceipts(t.Context(), deps("", nil))
 			defer r.close()
 			of := &tracked{ref: "ref", states: make([]state, 2)}
 			for i := range 2 {
@@ -136,7 +136,7 @@ func TestMemoryIsBounded(t *testing.T) {
 			t.Errorf("push %d drops %q, want %q", i, got, want)
 		}
 	}
-	r := newReceipts(deps("", nil))
+	r := newReceipts(t.Context(), deps("", nil))
 	defer r.close()
 	for i := range maxEarly + 10 {
 		if queued, kept := r.report(report{id: string(rune('a' + i)), state: delivered, code: "DELIVRD"}, nil); queued || !kept {

@@ -44,24 +44,21 @@ type link struct {
 	changed chan struct{} // closed at every change of the two above
 }
 
-func newLink(cfg *config, r *receipts, log *slog.Logger) *link {
-	l := &link{cfg: cfg, receipts: r, log: log, changed: make(chan struct{})}
-	l.ctx, l.cancel = context.WithCancel(context.Background())
-	return l
+func newLink(ctx context.Context, cancel context.CancelFunc, cfg *config, r *receipts, log *slog.Logger) *link {
+	return &link{ctx: ctx, cancel: cancel, cfg: cfg, receipts: r, log: log, changed: make(chan struct{})}
 }
 
 func (l *link) close() {
 	l.mu.Lock()
 	s := l.session
 	l.started = true // nothing starts after this
-	l.cancel()
 	l.mu.Unlock()
 	if s != nil && !s.isGone() {
-		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		ctx, done := context.WithTimeout(l.ctx, time.Second)
 		_, _ = s.write(ctx, marshal(pdu.NewUnbind())) // out of courtesy
-		cancel()
-		s.fail()
+		done()
 	}
+	l.cancel() // ends the session too
 	l.keeper.Wait()
 }
 
@@ -156,7 +153,7 @@ func (l *link) bind() (*session, *channels.Error) {
 		_ = conn.Close() // the failure is told already
 		return nil, failure
 	}
-	return newSession(l.cfg, conn, l.receipts), nil
+	return newSession(l.ctx, l.cfg, conn, l.receipts), nil
 }
 
 func (l *link) dial() (net.Conn, error) {

@@ -203,7 +203,7 @@ func TestWindow(t *testing.T) {
 // listen plays a centre until the test ends.
 func listen(t *testing.T, play func(net.Conn)) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // loopback
+	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}

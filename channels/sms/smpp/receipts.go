@@ -50,6 +50,7 @@ type evidence struct {
 // receipts matches delivery receipts with the messages they are of, and hands
 // the evidence to the sink. Identifiers are kept in memory alone.
 type receipts struct {
+	ctx   context.Context // of the driver
 	deps  channels.Deps
 	queue chan evidence
 	stop  chan struct{}
@@ -69,9 +70,9 @@ type ring struct {
 	next  int
 }
 
-func newReceipts(d channels.Deps) *receipts {
+func newReceipts(ctx context.Context, d channels.Deps) *receipts {
 	r := &receipts{
-		deps: d, queue: make(chan evidence, 4*maxBatch), stop: make(chan struct{}),
+		ctx: ctx, deps: d, queue: make(chan evidence, 4*maxBatch), stop: make(chan struct{}),
 		known: map[string]place{}, early: map[string]report{},
 	}
 	r.done.Go(r.run)
@@ -214,7 +215,7 @@ func (r *receipts) hand(batch []evidence) (kept bool) {
 	for i, e := range batch {
 		all[i] = e.Receipt
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), sinkBudget)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.ctx), sinkBudget) // what came before the end is kept
 	defer cancel()
 	err := r.deps.Sink(ctx, all...)
 	return err == nil || errors.Is(err, channels.ErrUnknownRef)

@@ -18,6 +18,7 @@ import (
 // session is one bound connection. When it breaks, every call that waits on it
 // is told, and it is not used again.
 type session struct {
+	ctx      context.Context // of the driver
 	cfg      *config
 	conn     net.Conn
 	receipts *receipts
@@ -46,9 +47,9 @@ type reply struct {
 	err error
 }
 
-func newSession(cfg *config, conn net.Conn, r *receipts) *session {
+func newSession(ctx context.Context, cfg *config, conn net.Conn, r *receipts) *session {
 	s := &session{
-		cfg: cfg, conn: conn, receipts: r, turn: make(chan struct{}, 1), slots: make(chan struct{}, cfg.Window),
+		ctx: ctx, cfg: cfg, conn: conn, receipts: r, turn: make(chan struct{}, 1), slots: make(chan struct{}, cfg.Window),
 		gone: make(chan struct{}), waiting: map[int32]*request{},
 	}
 	s.heard.Store(time.Now().UnixNano())
@@ -232,7 +233,7 @@ func (s *session) ping() {
 		case <-tick.C:
 		}
 		s.forget(time.Now().Add(-10 * maxTimeout))
-		ctx, cancel := context.WithTimeout(context.Background(), s.cfg.timeout)
+		ctx, cancel := context.WithTimeout(s.ctx, s.cfg.timeout)
 		err := s.enquire(ctx)
 		cancel()
 		if err != nil {
@@ -281,7 +282,7 @@ func (s *session) handle(f *frame) error {
 }
 
 func (s *session) respond(p pdu.PDU, sequence int32, status data.CommandStatusType) error {
-	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.timeout)
+	ctx, cancel := context.WithTimeout(s.ctx, s.cfg.timeout)
 	defer cancel()
 	_, err := s.write(ctx, response(p, sequence, status))
 	return err

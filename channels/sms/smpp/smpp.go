@@ -65,9 +65,10 @@ func open(decode func(any) error, d channels.Deps) (any, error) {
 	if err != nil {
 		return nil, fmt.Errorf("smpp: %w", err)
 	}
-	s := &sender{cfg: cfg, deps: d, live: live, receipts: newReceipts(d)}
+	life, end := context.WithCancel(context.Background()) //nolint:forbidigo // of the connection, which outlives every call
+	s := &sender{cfg: cfg, deps: d, live: live, receipts: newReceipts(life, d)}
 	s.reference.Store(rand.Uint32()) // #nosec G404 -- numbers the parts of a text, guards nothing
-	s.link = newLink(&s.cfg, s.receipts, d.Log)
+	s.link = newLink(life, end, &s.cfg, s.receipts, d.Log)
 	return s, nil
 }
 

@@ -332,7 +332,7 @@ func (r report) body(textOnly bool) []byte {
 	raw = append(raw, terminated(r.entry.To[1:])...)
 	raw = append(raw, 5, 0)
 	raw = append(raw, terminated(r.entry.From)...)
-	raw = append(raw, 0x04, 0, 0, 0, 0, 0, 0, 0, 0, byte(len(text)))
+	raw = append(raw, 0x04, 0, 0, 0, 0, 0, 0, 0, 0, byte(len(text))) // #nosec G115 -- about 110
 	raw = append(raw, text...)
 	if !textOnly {
 		raw = append(raw, optional(tagReceiptedID, terminated(r.entry.ID))...)

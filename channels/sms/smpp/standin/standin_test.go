@@ -26,7 +26,7 @@ func open(t *testing.T, change func(*Options)) (*Centre, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // loopback
+	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,7 +49,7 @@ type client struct {
 
 func dial(t *testing.T, address string) *client {
 	t.Helper()
-	conn, err := net.Dial("tcp", address) //nolint:noctx // loopback
+	conn, err := net.Dial("tcp", address)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,6 +3,7 @@ package standin
 import (
 	"encoding/binary"
 	"errors"
+	"slices"
 	"unicode/utf16"
 )
 
@@ -61,10 +62,8 @@ func decodeUCS2(raw []byte) (string, error) {
 		units[i] = binary.BigEndian.Uint16(raw[2*i:])
 	}
 	text := utf16.Decode(units)
-	for _, r := range text {
-		if r == 0xfffd {
-			return "", errText // half a pair: the text was cut inside a character
-		}
+	if slices.Contains(text, 0xfffd) {
+		return "", errText // half a pair: the text was cut inside a character
 	}
 	return string(text), nil
 }
