@@ -51,6 +51,7 @@ type Gateway struct {
 	Shapes   *area.Boundaries // nil until boundaries were imported
 	Renderer *render.Renderer
 	Coverage coverage.Source
+	Notices  coverage.Notices // what of an alert is not sent
 	Engine   *delivery.Engine
 	Metrics  *prometheus.Registry
 
@@ -70,6 +71,7 @@ type Gateway struct {
 	closers    []closer
 	started    chan struct{}
 	words      chan queue.Wake // for the other nodes
+	kept       keptNotices
 	deaf       unheard
 	watcher    *watch.Watch
 	probes     []watch.Probe // of parts that watch.go does not know

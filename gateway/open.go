@@ -124,7 +124,7 @@ func (g *Gateway) openRenderer(context.Context) error {
 }
 
 func (g *Gateway) openLedger(ctx context.Context) error {
-	opt := ledger.Options{Now: g.now, Log: g.log}
+	opt := ledger.Options{Now: g.now, Log: g.log, Metrics: g.Metrics}
 	var err error
 	if dsn := g.cfg.Ledger.Postgres; dsn != "" {
 		g.ledger, err = ledger.OpenPostgres(ctx, dsn.Reveal(), opt)
@@ -135,7 +135,7 @@ func (g *Gateway) openLedger(ctx context.Context) error {
 		return err
 	}
 	g.onClose(lastly, "ledger", g.ledger.Close)
-	g.Coverage = g.ledger.Coverage()
+	g.Coverage, g.Notices = g.ledger.Coverage(), g.ledger.Notices()
 	return nil
 }
 

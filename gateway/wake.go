@@ -82,6 +82,7 @@ func (g *Gateway) listen(ctx context.Context) error {
 // contentRefused says aloud that a provider takes a text of an alert from
 // nobody: people on that channel hear nothing until the text is registered.
 func (g *Gateway) contentRefused(r delivery.ContentRefusal) {
+	g.keepNotice(r.Batch, "content/"+r.Code, "")
 	g.noteContent(r)
 	g.log.Error("a provider refuses the text of an alert", "alert", string(r.Alert), "revision", r.Revision, "channel", string(r.Kind), "code", r.Code, "batch", int64(r.Batch))
 }

@@ -105,7 +105,8 @@ func (d *Desk) tellReached(ctx context.Context, p Person, old *Case, cause dispa
 	if err != nil {
 		return nil, err
 	}
-	c, err := d.compose(p, string(cause), DraftInput{Infos: infos, Kinds: old.Submission.Kinds, Note: clip(in.Reason), Key: in.Key}, cause, old)
+	kinds := d.storyKinds(ctx, old)
+	c, err := d.compose(p, string(cause), DraftInput{Infos: infos, Kinds: kinds, Note: clip(in.Reason), Key: in.Key}, cause, old)
 	if err != nil {
 		return nil, err
 	}
@@ -142,6 +143,26 @@ func (d *Desk) tellReached(ctx context.Context, p Person, old *Case, cause dispa
 		before = c
 	}
 	return d.send(ctx, p, before, in.Key)
+}
+
+// storyKinds lists the channels of an alert, and those still configured of the
+// alerts whose place it took: who heard the beginning hears the correction. It
+// ends where an alert cannot be read, which must hold up no correction.
+func (d *Desk) storyKinds(ctx context.Context, c *Case) []channels.Kind {
+	kinds := slices.Clone(c.Submission.Kinds)
+	for seen := []alert.ID{c.ID}; c.Submission.Replaces != nil && !slices.Contains(seen, c.Submission.Replaces.Alert); seen = append(seen, c.ID) {
+		before, err := d.o.Store.Case(ctx, c.Submission.Replaces.Alert)
+		if err != nil {
+			break
+		}
+		for _, k := range before.Submission.Kinds {
+			if !slices.Contains(kinds, k) && slices.Contains(d.o.Kinds, k) {
+				kinds = append(kinds, k)
+			}
+		}
+		c = before
+	}
+	return kinds
 }
 
 // Update drafts what shall take the place of a live or stopped alert (Cập
