@@ -91,6 +91,7 @@ func (g *Gateway) requestRefused(r dispatch.Refusal) {
 // batchRefused hears of batches that the status guard refused.
 func (g *Gateway) batchRefused(err error) {
 	if s, ok := errors.AsType[*delivery.StatusError](err); ok {
+		g.keepNotice(s.Batch, "status", s.Error())
 		text := fmt.Sprintf("A %s message of alert %s was kept from real people on %s.", s.Status, s.Alert, s.Kind)
 		g.note(watch.Fault("dispatch/"+string(s.Alert), watch.DispatchRefused, text))
 	}

@@ -10,13 +10,14 @@ import (
 	"loa/gateway/audit"
 	"loa/gateway/desk"
 	"loa/gateway/dispatch"
+	"loa/gateway/ledger/postgrestest"
 )
 
 // TestTwoNodesCannotBothTakeAnAlertsPlace approves two updates of one alert at
 // the same moment on two nodes: one goes out, the other is told by which.
 func TestTwoNodesCannotBothTakeAnAlertsPlace(t *testing.T) {
 	t.Parallel()
-	dsn := cluster.database(t)
+	dsn := postgrestest.Shared(t).Database(t)
 	nodes := []*Ledger{openPostgresAt(t, dsn, Options{}), openPostgresAt(t, dsn, Options{})}
 	for round := range 20 {
 		old := alert.ID(fmt.Sprintf("old%d", round))
