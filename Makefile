@@ -1,4 +1,6 @@
 # make test   everything (installs what is missing on Debian as root)
+# make faults       the fault matrix at its short settings, about 45 minutes, into docs/faults.md
+# make faults-long  the same at full counts, and the soak; goes on where it was stopped
 # make bench  the figures of docs/benchmarks.md, beside their peers
 # make lint   gofmt and golangci-lint (go vet is part of it), pinned in .ci/tools
 
@@ -7,12 +9,24 @@ GO ?= go
 # Packages with tests that do less with -short: the only ones to run twice.
 FULL = $(shell grep -rl --include='*_test.go' 'testing\.Short()' cmd gateway channels | xargs -n 1 dirname | sort -u | sed 's,^,./,')
 
-.PHONY: test bench lint demo build
+.PHONY: test faults faults-long bench lint demo build
 
 test:
 	.ci/install
 	$(GO) run ./.ci/strict -race -short -timeout 15m ./...
 	$(GO) run ./.ci/strict -timeout 15m $(FULL)
+
+# Results of the fault matrix, one file a row; what passed there at the same
+# commit is not run again.
+FAULTS_DIR ?= dist/faults
+
+faults: FAULTS = short
+faults-long: FAULTS = long
+faults faults-long:
+	.ci/install faults
+	mkdir -p $(FAULTS_DIR)
+	LOA_FAULTS=$(FAULTS) LOA_FAULTS_DIR=$(abspath $(FAULTS_DIR)) $(GO) test -count 1 -timeout 0 -v ./cmd/loa/faults; \
+	  status=$$?; $(GO) run -C .ci/faults ./report $(abspath $(FAULTS_DIR)) > docs/faults.md; exit $$status
 
 lint:
 	@test -z "$$(gofmt -l cmd gateway channels templates configs)" || { gofmt -l cmd gateway channels templates configs; exit 1; }
