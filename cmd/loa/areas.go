@@ -99,13 +99,15 @@ func zeros(dir *area.Directory, code string) string {
 		return ""
 	}
 	for padded := "0" + code; len(padded) <= len("07187"); padded = "0" + padded {
-		for _, m := range dir.Find(padded, time.Now(), 1) {
-			u := m.Unit
-			if m.Why == area.OldCode {
-				u = m.Old
-			}
-			return fmt.Sprintf("; leading zeros count, is it %s (%s)?", padded, u.FullName)
+		found := dir.Find(padded, time.Now(), 1)
+		if len(found) == 0 {
+			continue
 		}
+		u := found[0].Unit
+		if found[0].Why == area.OldCode {
+			u = found[0].Old
+		}
+		return fmt.Sprintf("; leading zeros count, is it %s (%s)?", padded, u.FullName)
 	}
 	return ""
 }
