@@ -141,7 +141,7 @@ func TestCheckBesideAGateway(t *testing.T) {
 
 func TestCheckOfTheAddress(t *testing.T) {
 	t.Parallel()
-	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // closed below
+	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -180,7 +180,7 @@ func TestCheckOfTheKeysMode(t *testing.T) {
 	if err := g.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Chmod(filepath.Join(data, "master.key"), 0o640); err != nil { //nolint:gosec // what the test is about
+	if err := os.Chmod(filepath.Join(data, "master.key"), 0o640); err != nil {
 		t.Fatal(err)
 	}
 	found := Examine(t.Context(), o, false)

@@ -147,7 +147,7 @@ func (p *play) open(ctx context.Context, dir string) (net.Listener, error) {
 		listener, err = lc.Listen(ctx, "tcp", "127.0.0.1:0")
 	}
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("the live page: %w; choose another address with --listen", err)
 	}
 	p.base = "http://" + listener.Addr().String()
 	cfg, err := p.config(dir)
