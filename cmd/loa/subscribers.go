@@ -31,14 +31,17 @@ func newSubscribersCommand() *cobra.Command {
 
 func newSubscribersImportCommand(path *string) *cobra.Command {
 	var skipBad bool
+	var list string
 	cmd := &cobra.Command{
 		Use:   "import FILE.csv",
 		Short: "Import subscribers from a CSV file",
 		Long: `Imports subscribers, a million and more, while the gateway works. All rows become
 visible at once at the end, or none: one bad row refuses the whole file, after
-every bad row has been named by line, column and rule. "-" is the standard input.
+all have been read. The first 50 bad rows are named by line, column and rule;
+--errors writes all of them to a file. "-" is the standard input.
 
-The file is CSV in UTF-8 with a header line. Its columns, in any order:
+The file is CSV in UTF-8 with a header line; commas, semicolons or tabs separate
+its columns, which may stand in any order:
   ` + strings.Join(audience.Columns(), ", ") + `
   kind          sms, webpush or app
   address       sms: a Vietnamese mobile number in any usual spelling
@@ -53,19 +56,20 @@ The file is CSV in UTF-8 with a header line. Its columns, in any order:
 An address that is known already takes the row's commune and language. Addresses
 are sealed before they are stored and are shown nowhere.`,
 		Example: `  loa subscribers import households.csv
-  loa subscribers import --skip-bad households.csv 2> bad-rows.txt`,
+  loa subscribers import --skip-bad --errors bad-rows.txt households.csv`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return with(cmd.Context(), *path, func(c *client) error {
-				return importFile(cmd.Context(), c, args[0], skipBad, cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr())
+				return importFile(cmd.Context(), c, args[0], skipBad, list, cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr())
 			})
 		},
 	}
+	cmd.Flags().StringVar(&list, "errors", "", "write every bad row to this file: its line, column and rule, no address")
 	cmd.Flags().BoolVar(&skipBad, "skip-bad", false, "import the good rows of a file that has bad ones")
 	return cmd
 }
 
-func importFile(ctx context.Context, c *client, file string, skipBad bool, stdin io.Reader, stdout, stderr io.Writer) error {
+func importFile(ctx context.Context, c *client, file string, skipBad bool, list string, stdin io.Reader, stdout, stderr io.Writer) (err error) {
 	in, size := stdin, int64(0)
 	if file != "-" {
 		f, err := os.Open(file) //nolint:gosec // the user names the file
@@ -78,6 +82,15 @@ func importFile(ctx context.Context, c *client, file string, skipBad bool, stdin
 		}
 		in = f
 	}
+	bad := &badRows{file: file, list: list, stderr: stderr}
+	if list != "" {
+		out, err := os.Create(list) //nolint:gosec // the user names the file
+		if err != nil {
+			return fmt.Errorf("--errors: %w", err)
+		}
+		bad.all = out
+		defer func() { err = errors.Join(err, out.Close()) }()
+	}
 	q := url.Values{"source": {filepath.Base(file)}, "skip_bad": {fmt.Sprint(skipBad)}}
 	answer, err := c.start(ctx, request{
 		method: http.MethodPost, path: "/subscribers/import", query: q, media: "text/csv", body: io.NopCloser(in),
@@ -87,6 +100,7 @@ func importFile(ctx context.Context, c *client, file string, skipBad bool, stdin
 	}
 	defer func() { _ = answer.Close() }()
 	bar := &importBar{out: stderr, size: size, terminal: isTerminal(stderr)}
+	defer bad.end()
 	for dec := json.NewDecoder(answer); ; {
 		var line api.ImportLine
 		if err := dec.Decode(&line); err != nil {
@@ -98,7 +112,9 @@ func importFile(ctx context.Context, c *client, file string, skipBad bool, stdin
 			bar.show(line.Progress)
 		case line.Bad != nil:
 			bar.clear()
-			_, _ = fmt.Fprintln(stderr, badRow(file, line.Bad))
+			if err := bad.name(line.Bad); err != nil {
+				return fmt.Errorf("--errors: %w; nothing was imported", err)
+			}
 		case line.Problem != nil:
 			bar.clear()
 			return &problem{*line.Problem}
@@ -109,6 +125,41 @@ func importFile(ctx context.Context, c *client, file string, skipBad bool, stdin
 			return err
 		}
 	}
+}
+
+// shownBad is how many bad rows are named on the terminal.
+const shownBad = 50
+
+// badRows names the bad rows of a file: the first on the terminal, and all in
+// a list, if there is one.
+type badRows struct {
+	file, list string
+	stderr     io.Writer
+	all        io.Writer // nil: none
+	n          int
+}
+
+func (b *badRows) name(row *api.BadRow) error {
+	if b.n++; b.n <= shownBad {
+		_, _ = fmt.Fprintln(b.stderr, badRow(b.file, row))
+	}
+	if b.all == nil {
+		return nil
+	}
+	_, err := fmt.Fprintln(b.all, badRow(b.file, row))
+	return err
+}
+
+// end counts those that were not shown.
+func (b *badRows) end() {
+	if b.n <= shownBad {
+		return
+	}
+	where := "--errors FILE lists all"
+	if b.all != nil {
+		where = "all are in " + b.list
+	}
+	_, _ = fmt.Fprintf(b.stderr, "… and %d more; %s\n", b.n-shownBad, where)
 }
 
 func badRow(file string, b *api.BadRow) string {

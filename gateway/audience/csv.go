@@ -2,6 +2,7 @@ package audience
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/csv"
 	"errors"
@@ -23,8 +24,14 @@ type rows struct {
 }
 
 func openRows(r io.Reader) (*rows, error) {
-	in := &rows{limit: &limited{r: skipMark(r)}}
+	file := bufio.NewReader(r)
+	comma, err := recognise(file)
+	if err != nil {
+		return nil, err
+	}
+	in := &rows{limit: &limited{r: file}}
 	in.csv = csv.NewReader(in.limit)
+	in.csv.Comma = comma
 	in.limit.left = maxRecord
 	record, err := in.csv.Read()
 	if errors.Is(err, io.EOF) {
@@ -106,12 +113,30 @@ func (l *limited) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// skipMark drops a UTF-8 byte order mark. A read error shows up at the next read.
-func skipMark(r io.Reader) io.Reader {
-	b := bufio.NewReader(r)
+// recognise drops a UTF-8 byte order mark and finds the separator: what office
+// programs write as CSV depends on the language they speak. A read error shows
+// up at the next read.
+func recognise(r *bufio.Reader) (comma rune, err error) {
 	const mark = "\xef\xbb\xbf"
-	if head, err := b.Peek(len(mark)); err == nil && string(head) == mark {
-		_, _ = b.Discard(len(mark))
+	head, _ := r.Peek(r.Size())
+	if bytes.HasPrefix(head, []byte(mark)) {
+		_, _ = r.Discard(len(mark))
+		head = head[len(mark):]
 	}
-	return b
+	line, _, _ := bytes.Cut(head, []byte("\n"))
+	switch {
+	case bytes.HasPrefix(head, []byte("PK\x03\x04")):
+		return 0, &HeaderError{"", "this is a workbook (.xlsx, .ods), not CSV; " + saveAs}
+	case bytes.HasPrefix(head, []byte("\xff\xfe")), bytes.HasPrefix(head, []byte("\xfe\xff")), bytes.IndexByte(line, 0) >= 0:
+		return 0, &HeaderError{"", "the file is in UTF-16, not UTF-8; " + saveAs}
+	case bytes.IndexByte(line, ',') >= 0:
+		return ',', nil
+	case bytes.IndexByte(line, ';') >= 0:
+		return ';', nil
+	case bytes.IndexByte(line, '\t') >= 0:
+		return '\t', nil
+	}
+	return ',', nil
 }
+
+const saveAs = `save it as "CSV UTF-8 (Comma delimited) (*.csv)" in Excel, or as "Text CSV" with the character set "Unicode (UTF-8)" in LibreOffice`

@@ -77,6 +77,45 @@ func TestImport(t *testing.T) {
 	}
 }
 
+// TestImportOfOfficeFiles reads what spreadsheets write, or says how to save it.
+func TestImportOfOfficeFiles(t *testing.T) {
+	t.Parallel()
+	const rows = "kind,address,commune,basis,language\nsms,0912345678,07111,duty,vi\n"
+	wide := func(s string) string {
+		var b strings.Builder
+		for _, c := range s {
+			b.WriteByte(byte(c))
+			b.WriteByte(0)
+		}
+		return b.String()
+	}
+	for name, tc := range map[string]struct{ file, refused string }{
+		"commas":               {rows, ""},
+		"semicolons":           {strings.ReplaceAll(rows, ",", ";"), ""},
+		"semicolons, mark, CR": {"\ufeff" + strings.NewReplacer(",", ";", "\n", "\r\n").Replace(rows), ""},
+		"tabs":                 {strings.ReplaceAll(rows, ",", "\t"), ""},
+		"UTF-16 with a mark":   {"\xff\xfe" + wide(rows), "UTF-16"},
+		"UTF-16, big end":      {"\xfe\xff\x00k", "UTF-16"},
+		"UTF-16 bare":          {wide(rows), "UTF-16"},
+		"a workbook":           {"PK\x03\x04\x14\x00", "workbook"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			rep, bad, err := importing(t, &memory{}, strings.NewReader(tc.file), false)
+			if tc.refused == "" {
+				if err != nil || len(bad) != 0 || rep.Added != 1 {
+					t.Fatalf("%+v, %v, %v", rep, bad, err)
+				}
+				return
+			}
+			var head *HeaderError
+			if !errors.As(err, &head) || !strings.Contains(err.Error(), tc.refused) || !strings.Contains(err.Error(), "CSV UTF-8") {
+				t.Errorf("error %q, want one that names %s and says how to save the file", err, tc.refused)
+			}
+		})
+	}
+}
+
 func TestImportNamesBadRows(t *testing.T) {
 	t.Parallel()
 	file := headerLine +
@@ -157,18 +196,25 @@ func TestImportRefusesHeaders(t *testing.T) {
 }
 
 // people yields n rows without holding them.
-type people struct{ i, n int }
+type people struct {
+	i, n int
+	rest string // of a row
+}
 
 func (p *people) Read(b []byte) (int, error) {
-	if p.i > p.n {
-		return 0, io.EOF
+	if p.rest == "" {
+		if p.i > p.n {
+			return 0, io.EOF
+		}
+		p.rest = headerLine
+		if p.i > 0 {
+			p.rest = fmt.Sprintf("sms,09%08d,%05d,vi,duty,,,\n", p.i, p.i%50)
+		}
+		p.i++
 	}
-	line := headerLine
-	if p.i > 0 {
-		line = fmt.Sprintf("sms,09%08d,%05d,vi,duty,,,\n", p.i, p.i%50)
-	}
-	p.i++
-	return copy(b, line), nil
+	n := copy(b, p.rest)
+	p.rest = p.rest[n:]
+	return n, nil
 }
 
 func TestImportStagesInSmallCommits(t *testing.T) {

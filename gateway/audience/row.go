@@ -10,8 +10,8 @@ import (
 	"loa/gateway/area"
 )
 
-// The columns of a subscriber file, a CSV file in UTF-8 with a header line.
-// Their order is free; no other column is read over in silence.
+// The columns of a subscriber file, a CSV file in UTF-8 with a header line,
+// separated by commas, semicolons or tabs. Their order is free; no other column is read over in silence.
 //
 //	kind          sms, webpush or app
 //	address       sms: a Vietnamese mobile number in any usual spelling;
@@ -46,13 +46,17 @@ func Columns() []string { return slices.Clone(columnNames[:]) }
 // header says at which place of a record each column stands, -1 for none.
 type header [columnCount]int
 
-// HeaderError says what is wrong with the header line of a subscriber file.
+// HeaderError says what is wrong with the header line of a subscriber file, or
+// with the file as a whole.
 type HeaderError struct {
-	Column string
+	Column string // empty: the whole file
 	Rule   string
 }
 
 func (e *HeaderError) Error() string {
+	if e.Column == "" {
+		return "line 1: " + e.Rule
+	}
 	return fmt.Sprintf("line 1: column %q: %s", e.Column, e.Rule)
 }
 
