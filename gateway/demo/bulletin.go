@@ -57,7 +57,7 @@ func Bulletin(now time.Time, communes []area.Unit) []alert.Info {
 			Areas:         []alert.Area{{Desc: desc, Geocodes: geocodes}},
 			Template:      "storm.on_land",
 			Slots: map[string]string{
-				"until": stamp(until),
+				"until":    stamp(until),
 				"storm_no": "3", "storm_name": "Yagi", "level": strconv.Itoa(4),
 				"wind": "12-13", "wind_kmh": "118-149", "gust": "16",
 				"direction": "WNW", "speed": "15-20",
