@@ -1,0 +1,93 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"loa/gateway/watch"
+)
+
+func doctor(t *testing.T, config string, more ...string) (out string, code int) {
+	t.Helper()
+	var stdout, stderr bytes.Buffer
+	code = run(t.Context(), append([]string{"doctor", "--config", config}, more...), nil, &stdout, &stderr)
+	return stdout.String() + stderr.String(), code
+}
+
+func doctorConfig(t *testing.T, redis, more string) string {
+	t.Helper()
+	dir := t.TempDir()
+	path := filepath.Join(dir, "loa.yaml")
+	text := "deployment: drill\ndata: " + filepath.Join(dir, "data") + "\nlisten: 127.0.0.1:0\npublic: http://127.0.0.1:8080\nredis: " + redis +
+		"\nagency: {sender: loa.invalid, name: A, name_en: A, short: A, short_en: A}\nchannels: [{driver: hub}]\n" + more
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// TestDoctorWithoutGateway reads the configuration and the folder itself.
+func TestDoctorWithoutGateway(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		config string
+		code   int
+		says   []string
+	}{
+		"nothing runs":   {doctorConfig(t, "none", ""), 0, []string{"ADVICE  serve", "loa serve", "ADVICE  heartbeat"}},
+		"Redis is away":  {doctorConfig(t, "{addr: 127.0.0.1:1}", ""), 1, []string{"WRONG   check/0", "redis", "loa check --online"}},
+		"a wrong key":    {doctorConfig(t, "none", "nope: 1\n"), 1, []string{"WRONG   configuration", "loa.yaml:8:1"}},
+		"no such driver": {doctorConfig(t, "none", "watch: {canaries: [{channel: sms, to: x}]}\n"), 1, []string{"WRONG", "watch.canaries[0].channel"}},
+	} {
+		out, code := doctor(t, c.config)
+		if code != c.code {
+			t.Errorf("%s: exit code %d, want %d:\n%s", name, code, c.code, out)
+		}
+		for _, s := range c.says {
+			if !strings.Contains(out, s) {
+				t.Errorf("%s: %q is not in\n%s", name, s, out)
+			}
+		}
+	}
+}
+
+// TestDoctorOfARunningGateway asks over the socket.
+func TestDoctorOfARunningGateway(t *testing.T) {
+	t.Parallel()
+	config := doctorConfig(t, "none", "watch: {canaries: [{channel: app}]}\n")
+	ctx, cancel := context.WithCancel(t.Context())
+	var stderr bytes.Buffer
+	ended := make(chan int, 1)
+	go func() { ended <- run(ctx, []string{"serve", "--config", config}, nil, &bytes.Buffer{}, &stderr) }()
+	defer func() {
+		cancel()
+		if code := <-ended; code != 0 {
+			t.Errorf("serve ended with %d:\n%s", code, stderr.String())
+		}
+	}()
+	var answer struct {
+		Running bool
+		Parts   []watch.Part
+	}
+	for deadline := time.Now().Add(20 * time.Second); !answer.Running; time.Sleep(50 * time.Millisecond) {
+		out, _ := doctor(t, config, "--json")
+		if json.Unmarshal([]byte(out), &answer) != nil && time.Now().After(deadline) {
+			t.Fatalf("no answer: %s", out)
+		}
+	}
+	states := map[string]watch.State{}
+	for _, x := range answer.Parts {
+		states[x.Part] = x.State
+	}
+	for part, want := range map[string]watch.State{"ledger": watch.OK, "disk": watch.OK, "clock": watch.OK, "backlog": watch.OK, "canary/app": watch.OK, "heartbeat": watch.Warn} {
+		if states[part] != want {
+			t.Errorf("%s is %q, want %q", part, states[part], want)
+		}
+	}
+}
