@@ -127,7 +127,7 @@ func (s *Server) Restart() error {
 // Run runs one of PostgreSQL's own programs, as its user, and returns what it
 // printed.
 func (s *Server) Run(name string, args ...string) (string, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute) //nolint:forbidigo // the server outlives a test
 	defer cancel()
 	c := exec.CommandContext(ctx, filepath.Join(s.bin, name), args...) //nolint:gosec // what a test asks for
 	c.SysProcAttr, c.Dir = s.as, s.dir
