@@ -138,13 +138,6 @@ func (w *world) Already(_ context.Context, r *Request, c Cell, ids []int64) (cut
 	return cut, w.fails("already")
 }
 
-// move gives one endpoint another cell.
-func (w *world) move(id int64, to Cell) {
-	p := &w.people[id-1]
-	w.moves = append(w.moves, person{Cell: p.Cell, id: id})
-	p.Cell = to
-}
-
 func (w *world) MovedCells(_ context.Context, communes []area.Code, _ int64) (cells []Cell, _ error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -23,7 +23,7 @@ import (
 func (h *house) rehouse(t testing.TB, n int, to dispatch.Cell) {
 	kind := cells[n%len(cells)].Kind
 	e := audience.Sealed{Endpoint: audience.Endpoint{Kind: kind, Commune: to.Commune, Language: to.Language, Basis: audience.Duty}, Cipher: []byte{1}}
-	binary.BigEndian.PutUint64(e.Lookup[:], uint64(n+1)) //nolint:gosec // small
+	binary.BigEndian.PutUint64(e.Lookup[:], uint64(n+1))
 	if _, err := h.ledger.Audience().Add(context.Background(), start, []audience.Sealed{e}); err != nil {
 		t.Error(err)
 	}
