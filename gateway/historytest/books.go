@@ -28,6 +28,21 @@ type smsLine struct {
 	To  string    `json:"to"`
 	Ref string    `json:"ref"`
 	At  time.Time `json:"at"`
+	told
+}
+
+// told is what an entry may say of its answer.
+type told struct {
+	Answer *int `json:"answer"` // HTTP status that the caller was told, 0 for none
+}
+
+// reason marks a message that was taken and whose caller was told otherwise, or
+// nothing.
+func (t told) reason() string {
+	if t.Answer == nil || *t.Answer/100 == 2 {
+		return ""
+	}
+	return fmt.Sprintf("answered %d", *t.Answer)
 }
 
 // SMSBooks reads the books file of the SMS stand-in: one entry for each message
@@ -37,7 +52,7 @@ type smsLine struct {
 // never answered and is left out.
 func SMSBooks(path, provider string, run Run, who func(number string) int64) History {
 	return books(path, func(l smsLine) (Event, error) {
-		e := Event{T: run.Place(l.At), Kind: KindBook, Channel: channels.SMS, Provider: provider, Ref: l.Ref, Outcome: channels.Accepted.String()}
+		e := Event{T: run.Place(l.At), Kind: KindBook, Channel: channels.SMS, Provider: provider, Ref: l.Ref, Outcome: channels.Accepted.String(), Reason: l.reason()}
 		if l.SID == "" || l.At.IsZero() {
 			return e, fmt.Errorf("sid and at: must be set")
 		}
@@ -59,6 +74,7 @@ type pushLine struct {
 	Alert        string    `json:"alert"`
 	Revision     int       `json:"revision"`
 	At           time.Time `json:"at"`
+	told
 }
 
 // PushBooks reads the books file of the push stand-in: one entry for each
@@ -71,7 +87,7 @@ func PushBooks(path, provider string, run Run, who func(subscription int) int64)
 		}
 		return Event{
 			T: run.Place(l.At), Kind: KindBook, Channel: channels.WebPush, Provider: provider, Outcome: channels.Accepted.String(),
-			Alert: l.Alert, Revision: l.Revision, Recipient: orNobody(who(*l.Subscription)),
+			Alert: l.Alert, Revision: l.Revision, Recipient: orNobody(who(*l.Subscription)), Reason: l.reason(),
 		}, nil
 	})
 }

@@ -142,6 +142,39 @@ func TestBooksAndRows(t *testing.T) {
 	}
 }
 
+// A second copy in the books is excused by what the books or the ledger say of
+// the first; else nobody can tell.
+func TestSecondCopyInTheBooks(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name   string
+		want   State
+		change func(*story)
+	}{
+		{"without a word", Unknown, func(*story) {}},
+		{"the first was answered 503", Valid, func(s *story) { s.sms[0] = strings.Replace(s.sms[0], `{"sid"`, `{"answer":503,"sid"`, 1) }},
+		{"the first was not answered", Valid, func(s *story) { s.sms[0] = strings.Replace(s.sms[0], `{"sid"`, `{"answer":0,"sid"`, 1) }},
+		{"the first was answered 201", Unknown, func(s *story) { s.sms[0] = strings.Replace(s.sms[0], `{"sid"`, `{"answer":201,"sid"`, 1) }},
+		{"a process was killed", Valid, func(s *story) {
+			rows := func(yield func(Row, error) bool) {
+				yield(Row{Batch: 1, Outcomes: []channels.Outcome{channels.Sending, channels.Pending}, Attempts: []uint8{1, 0}}, nil)
+			}
+			for e := range Orphans(rows, 7*sec+ms) {
+				s.Acts = append(s.Acts, e)
+			}
+		}},
+		{"a third", Invalid, func(s *story) { s.text(12*time.Second, "+84910000001", refOf(1, 0, 3)) }},
+	} {
+		s := tell(t)
+		s.text(11*time.Second, "+84910000001", refOf(1, 0, 2))
+		c.change(s)
+		r := s.check(t)
+		if v := r.Of("I3"); v.State != c.want {
+			t.Errorf("%s:\n%s", c.name, v)
+		}
+	}
+}
+
 func TestBooksThatCannotBeBelieved(t *testing.T) {
 	t.Parallel()
 	s := tell(t)

@@ -30,7 +30,7 @@ const (
 	KindMark       Kind = "mark"       // durably marked sending: Batch, Indexes or Whole, Attempt, Fence
 	KindRequest    Kind = "request"    // a call to a provider begins: Batch, Index or Whole, Attempt, Fence, Provider, Status, Live, Roster, Priority
 	KindAnswer     Kind = "answer"     // and ends: Batch, Index or Whole, Attempt, Outcome (an outcome or a fault)
-	KindBook       Kind = "book"       // the provider's own entry: Ref, or Batch and Index, or Alert, Revision, Channel, Recipient; Outcome: accepted, refused or dropped
+	KindBook       Kind = "book"       // the provider's own entry: Ref, or Batch and Index, or Alert, Revision, Channel, Recipient; Outcome: accepted, refused or dropped; Reason, if the caller of one accepted was not told so
 	KindCallback   Kind = "callback"   // a provider called back: Ref, Outcome
 	KindReceipt    Kind = "receipt"    // its evidence is durable: Batch, Index, Attempt, Outcome
 	KindOutcome    Kind = "outcome"    // the recipient's state after a commit: Batch, Index or Indexes or Whole, Attempt, Fence, Outcome, Reason

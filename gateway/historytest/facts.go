@@ -31,6 +31,7 @@ type facts struct {
 	booked   map[channels.Kind]int
 	outcomes []outcome
 	claims   map[int64][]claim
+	judged   bool // calls and their answers were recorded: what was in doubt is known
 	backlogs []Event
 	streams  []Event
 	audit    []Event
@@ -85,7 +86,6 @@ type slot struct {
 	state     channels.Outcome
 	copies    uint8 // the provider's books hold
 	doubtful  uint8 // attempts that may have been accepted
-	asked     uint8 // attempts with a request or a mark
 	answered  int64 // when its last call ended
 	toldAt    int64
 }
@@ -125,6 +125,7 @@ type book struct {
 	provider  uint16
 	channel   uint8
 	taken     bool
+	untold    bool // taken, and the caller was not told so
 }
 
 type outcome struct {
@@ -260,7 +261,7 @@ func (f *facts) takeBook(e *Event) error {
 	b := book{at: e.T, rev: -1, slot: -1, recipient: e.Recipient, channel: f.channel(e.Channel), provider: f.provider(e.Provider)}
 	switch e.Outcome {
 	case "accepted":
-		b.taken = true
+		b.taken, b.untold = true, e.Reason != ""
 	case Refused, Dropped:
 	default:
 		return fmt.Errorf("outcome %q: must be accepted, %s or %s", e.Outcome, Refused, Dropped)

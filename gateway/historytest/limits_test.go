@@ -37,7 +37,7 @@ func TestLimits(t *testing.T) {
 		{"an open recipient, early", "I1", Unknown, func(w *world) { w.params.TerminalDeadline = 1 << 60; w.forget() }},
 		{"an open recipient, late", "I1", Invalid, func(w *world) { w.forget() }},
 	} {
-		w := worlds.Example(3)
+		w := example(3)
 		c.change(w)
 		r := Check(Of(w.sealed()...), w.params)
 		if v := r.Of(c.invariant); v.State != c.want {
@@ -65,7 +65,7 @@ func (w *world) forget() {
 
 func TestAuditCutShort(t *testing.T) {
 	t.Parallel()
-	w := worlds.Example(5)
+	w := example(5)
 	events := w.sealed()
 	w.params.AuditLast = events[len(events)-1].Hash
 	if r := Check(Of(events...), w.params); r.Of("I14").State != Valid {

@@ -250,7 +250,7 @@ func TestMutations(t *testing.T) {
 				if seed > 500 {
 					t.Fatalf("found its place in %d of %d histories only", done, seed)
 				}
-				w := worlds.Example(seed)
+				w := example(seed)
 				r := rand.New(rand.NewPCG(uint64(seed), 1))
 				ok := true
 				if m.before != nil {

@@ -131,7 +131,6 @@ func (f *facts) noPhantom(_ *Params, v *Verdict) {
 // noDuplicate is I3: a second copy only after an attempt in doubt, never more
 // than MaxCopies, and never of a bulletin.
 func (f *facts) noDuplicate(p *Params, v *Verdict) {
-	requested := f.requested()
 	for i := range f.slots {
 		s := &f.slots[i]
 		if s.copies == 0 {
@@ -150,7 +149,7 @@ func (f *facts) noDuplicate(p *Params, v *Verdict) {
 			v.offence("%s: recipient %d got %d copies on %s", r.name, s.recipient, copies, kind)
 		case copies <= 1+int(s.doubtful):
 			v.count("second copies allowed by a doubt", 1)
-		case s.asked == 0 && !requested[s.channel]:
+		case !f.judged:
 			v.doubt("%s: recipient %d got %d copies on %s, and what the calls were answered was not recorded", r.name, s.recipient, copies, kind)
 		default:
 			v.offence("%s: recipient %d got %d copies on %s after %d attempts in doubt", r.name, s.recipient, copies, kind, s.doubtful)

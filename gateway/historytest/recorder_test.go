@@ -127,7 +127,7 @@ func TestCheckDir(t *testing.T) {
 	if _, err := CheckDir(dir); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("an empty folder: %v", err)
 	}
-	w := worlds.Example(4)
+	w := example(4)
 	events := w.sealed()
 	r, err := NewRecorder(dir, "one")
 	if err != nil {

@@ -17,12 +17,18 @@ func (f *facts) resolve() {
 		byTime(cs, func(c *claim) int64 { return c.at })
 	}
 	f.open = nil
+	f.judged = f.seen[KindRequest] > 0 && f.seen[KindAnswer] > 0
 	f.resolveSends()
 	for i := range f.books {
 		f.resolveBook(&f.books[i])
 	}
+	admitted := map[callKey]bool{}
 	for i := range f.outcomes {
 		o := &f.outcomes[i]
+		if !f.judged && o.state == channels.Ambiguous && !admitted[o.callKey] {
+			admitted[o.callKey] = true
+			f.each(o.callKey, func(s *slot) { s.doubtful++ })
+		}
 		f.each(o.callKey, func(s *slot) { s.told, s.state, s.reason, s.toldAt = true, o.state, o.reason, o.at })
 	}
 	for i, r := range f.revisions {
@@ -34,9 +40,10 @@ func (f *facts) resolve() {
 	}
 }
 
-// resolveSends counts each recipient's attempts and doubts. An attempt is in
-// doubt if its call was answered so, or never; or if it was marked and the
-// history shows no call, as a process may have died with it open.
+// resolveSends counts each recipient's doubts. An attempt is in doubt if its
+// call was answered so, or never; or if it was marked and the history shows no
+// call, as a process may have died with it open. Where calls and answers were
+// not recorded, the ledger's word and the provider's books say what was.
 func (f *facts) resolveSends() {
 	called := make(map[callKey]bool, len(f.marks))
 	for i := range f.sends {
@@ -44,8 +51,7 @@ func (f *facts) resolveSends() {
 		f.place(s)
 		called[s.callKey] = true
 		f.each(s.callKey, func(x *slot) {
-			x.asked++
-			if s.doubtful() {
+			if f.judged && s.doubtful() {
 				x.doubtful++
 			}
 			x.answered = max(x.answered, s.end)
@@ -54,11 +60,11 @@ func (f *facts) resolveSends() {
 	for i := range f.marks {
 		m := &f.marks[i]
 		f.place(m)
-		if called[m.callKey] || called[callKey{m.batch, whole, m.attempt}] {
+		if !f.judged || called[m.callKey] || called[callKey{m.batch, whole, m.attempt}] {
 			continue
 		}
 		called[m.callKey] = true
-		f.each(m.callKey, func(x *slot) { x.asked++; x.doubtful++ })
+		f.each(m.callKey, func(x *slot) { x.doubtful++ })
 	}
 }
 
@@ -103,6 +109,9 @@ func (f *facts) resolveBook(b *book) {
 	b.slot = f.slot(b.rev, b.channel, b.recipient)
 	if b.taken {
 		f.slots[b.slot].copies++
+		if b.untold && !f.judged {
+			f.slots[b.slot].doubtful++
+		}
 	}
 }
 

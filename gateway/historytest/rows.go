@@ -72,6 +72,28 @@ func Rows(rows iter.Seq2[Row, error], at int64) History {
 	}
 }
 
+// Orphans are the recipients that a ledger without a living process shows as
+// being sent to: their calls are in doubt. At is when the last process ended.
+func Orphans(rows iter.Seq2[Row, error], at int64) History {
+	return func(yield func(Event, error) bool) {
+		for r, err := range rows {
+			if err != nil {
+				yield(Event{}, err)
+				return
+			}
+			for i, o := range r.Outcomes {
+				e := Event{T: at, Kind: KindOutcome, Batch: r.Batch, Index: i, Outcome: channels.Ambiguous.String(), Reason: "its process ended"}
+				if i < len(r.Attempts) {
+					e.Attempt = r.Attempts[i]
+				}
+				if o == channels.Sending && !yield(e, nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
 // events gathers recipients with equal states, so that a batch of a thousand
 // is a few events.
 func (r *Row) events(at int64) []Event {

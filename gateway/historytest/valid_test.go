@@ -11,7 +11,7 @@ func TestValidHistories(t *testing.T) {
 	t.Parallel()
 	sum := map[string]int{}
 	for seed := range 1000 {
-		w := worlds.Example(seed)
+		w := example(seed)
 		r := Check(Of(w.sealed()...), w.params)
 		if got := r.In(Valid); len(got) != len(invariants) {
 			t.Fatalf("seed %d:\n%s", seed, &r)
@@ -50,6 +50,8 @@ func TestLackingHistories(t *testing.T) {
 		{"I2", []Kind{KindBatch}},
 		{"I2", []Kind{KindEligible}},
 		{"I3", []Kind{KindBook}},
+		{"I3", []Kind{KindAnswer, KindOutcome}},
+		{"I3", []Kind{KindRequest, KindAnswer, KindOutcome}},
 		{"I4", []Kind{KindCancel, KindCall}},
 		{"I4", []Kind{KindRequest, KindAnswer, KindBook}},
 		{"I5", []Kind{KindSubmit}},
@@ -71,7 +73,7 @@ func TestLackingHistories(t *testing.T) {
 		{"I13", []Kind{KindStream}},
 		{"I14", []Kind{KindAudit}},
 	} {
-		w := worlds.Example(7)
+		w := example(7)
 		kept := slices.DeleteFunc(w.sealed(), func(e Event) bool { return slices.Contains(c.lacks, e.Kind) })
 		r := Check(Of(kept...), w.params)
 		if v := r.Of(c.invariant); v.State != Unknown || len(v.Evidence) == 0 {
@@ -86,13 +88,13 @@ func TestLackingHistories(t *testing.T) {
 
 func TestParamsSayWhatDoesNotApply(t *testing.T) {
 	t.Parallel()
-	w := worlds.Example(1)
+	w := example(1)
 	w.params.NotApplicable = []string{"I13", "I9"}
 	r := Check(Of(w.sealed()...), w.params)
 	if got := r.In(NotApplicable); !slices.Equal(got, []string{"I9", "I13"}) {
 		t.Errorf("not applicable: %v", got)
 	}
-	w = worlds.Example(2)
+	w = example(2)
 	for i := range w.events {
 		w.events[i].Device, w.events[i].StepUp = "", 0
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"pgregory.net/rapid"
@@ -45,6 +46,23 @@ var worlds = rapid.Custom(func(t *rapid.T) *world {
 	w.build()
 	return w
 })
+
+var (
+	drawn   = map[int]*world{}
+	drawnMu sync.Mutex
+)
+
+// example is the world of a seed, drawn once, for its caller to change.
+func example(seed int) *world {
+	drawnMu.Lock()
+	defer drawnMu.Unlock()
+	if drawn[seed] == nil {
+		drawn[seed] = worlds.Example(seed)
+	}
+	w := *drawn[seed]
+	w.events, w.batches = slices.Clone(w.events), slices.Clone(w.batches)
+	return &w
+}
 
 func (w *world) add(e Event) {
 	e.T = w.now

@@ -1,0 +1,81 @@
+package historytest
+
+import (
+	"time"
+
+	"loa/channels"
+)
+
+// correction is I12: the cuts of a correction together name exactly those who
+// may have been reached, and no correction overtakes its alert.
+func (f *facts) correction(_ *Params, v *Verdict) {
+	begun := f.firstCalls()
+	for i := range f.slots {
+		s := &f.slots[i]
+		r, kind := f.revisions[s.rev], f.channels[s.channel]
+		if r.cancelled == 0 {
+			continue
+		}
+		v.Examined++
+		must := s.copies > 0 || s.told && s.state.Reached()
+		may := must || s.doubtful > 0 || kind == channels.App && s.eligible // every app hears a correction
+		switch {
+		case must && !s.corrected && len(r.corrections) == 0 && f.seen[KindCorrection] == 0:
+			v.doubt("%s: people were reached and no correction was recorded", r.name)
+		case must && !s.corrected:
+			v.offence("%s: recipient %d on %s may have been reached and gets no correction", r.name, s.recipient, kind)
+		case !may && s.corrected && !f.judged && s.state == channels.Failed:
+			v.doubt("%s: recipient %d on %s failed in the end, and whether a call was in doubt before was not recorded", r.name, s.recipient, kind)
+		case !may && s.corrected:
+			v.offence("%s: recipient %d on %s gets a correction and was not reached", r.name, s.recipient, kind)
+		case s.corrected:
+			v.count("corrected", 1)
+		default:
+			v.count("untouched", 1)
+		}
+		f.order(v, r, s, begun)
+	}
+	if v.Examined > 0 && f.seen[KindBook]+f.seen[KindOutcome] == 0 {
+		v.doubt("who was reached was not recorded")
+	}
+}
+
+// firstCalls is when the first call to each recipient of a correction began.
+func (f *facts) firstCalls() map[slotKey]int64 {
+	carriers := map[int32]bool{}
+	for _, r := range f.revisions {
+		for _, c := range r.corrections {
+			if i, ok := f.byName[revisionName{c.By, c.ByRevision}]; ok {
+				carriers[i] = true
+			}
+		}
+	}
+	first := map[slotKey]int64{}
+	for i := range f.sends {
+		s := &f.sends[i]
+		if s.rev < 0 || !carriers[s.rev] {
+			continue
+		}
+		f.each(s.callKey, func(x *slot) {
+			if _, ok := first[x.slotKey]; !ok {
+				first[x.slotKey] = s.at
+			}
+		})
+	}
+	return first
+}
+
+// order checks that a person's correction began after their alert's call ended.
+func (f *facts) order(v *Verdict, r *revision, s *slot, begun map[slotKey]int64) {
+	for _, c := range r.corrections {
+		by, ok := f.byName[revisionName{c.By, c.ByRevision}]
+		if !ok {
+			continue
+		}
+		at, ok := begun[slotKey{by, s.channel, s.recipient}]
+		if ok && at < s.answered {
+			v.offence("%s: recipient %d: the correction began %v before the alert's call ended", r.name, s.recipient, time.Duration(s.answered-at))
+			return
+		}
+	}
+}
