@@ -199,29 +199,23 @@ func TestTakenInPartIsAmbiguous(t *testing.T) {
 	}
 }
 
-// A later part that was certainly not taken is tried again, on a new connection
-// if the old one broke, and the phone shows one whole text.
+// A later part that was certainly not taken is tried again, and the phone shows
+// one whole text.
 func TestLaterPartsAreTriedAgain(t *testing.T) {
 	t.Parallel()
-	for name, fault := range map[string]standin.Fault{"refused": standin.FaultLater} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			c, origin := serve(t, func(o *standin.Options) { o.Fault, o.Share, o.Seed = fault, 0.6, 3 })
-			s := openSender(t, section(origin), deps(origin, nil))
-			for range 5 {
-				m := longMessage(t)
-				if ack, err := s.Send(t.Context(), m); err != nil || ack.Outcome != channels.Accepted {
-					t.Fatalf("%+v, %v", ack, err)
-				}
-			}
-			for _, m := range standin.Messages(c.Books().All()) {
-				if !m.Whole || m.Text != long {
-					t.Errorf("a phone shows %+v", m)
-				}
-			}
-			if c.Stats().Broken == 0 || c.Books().Len() != 15 {
-				t.Errorf("%+v", c.Stats())
-			}
-		})
+	c, origin := serve(t, func(o *standin.Options) { o.Fault, o.Share, o.Seed = standin.FaultLater, 0.6, 3 })
+	s := openSender(t, section(origin), deps(origin, nil))
+	for range 5 {
+		if ack, err := s.Send(t.Context(), longMessage(t)); err != nil || ack.Outcome != channels.Accepted {
+			t.Fatalf("%+v, %v", ack, err)
+		}
+	}
+	for _, m := range standin.Messages(c.Books().All()) {
+		if !m.Whole || m.Text != long {
+			t.Errorf("a phone shows %+v", m)
+		}
+	}
+	if c.Stats().Broken == 0 || c.Books().Len() != 15 {
+		t.Errorf("%+v", c.Stats())
 	}
 }

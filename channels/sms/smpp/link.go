@@ -20,7 +20,8 @@ import (
 // credentials rest long from the start: centres lock accounts that keep trying.
 const (
 	firstRest   = time.Second
-	longestRest = 30 * time.Second
+	longestRest = 8 * time.Second
+	refusedRest = 30 * time.Second
 	steady      = 10 * time.Second // a session that lasted so long did not fail at once
 )
 
@@ -122,12 +123,13 @@ func (l *link) keep() {
 			l.log.Warn("smpp not bound", "fault", failure.Fault.String(), "code", failure.Code)
 		}
 		rest = min(max(2*rest, firstRest), longestRest)
-		if failure.Fault == channels.FaultProvider {
-			rest = longestRest
+		pause := rest
+		if failure.Account {
+			pause = refusedRest
 		}
 		l.set(nil, failure)
 		select {
-		case <-time.After(rest):
+		case <-time.After(pause):
 		case <-l.ctx.Done():
 		}
 	}
