@@ -197,7 +197,7 @@ func (g *Gateway) openDelivery(context.Context) error {
 	}
 	g.Audience = &audience.Book{Store: g.ledger.Audience(), Vault: vault, Log: g.log}
 	opt := delivery.Options{
-		Store: g.ledger.Delivery(), Addresses: g.Audience, RefKey: k.ref, Node: nodeName(), Nodes: g.cfg.Delivery.Nodes, OnContent: g.contentRefused, OnRefused: g.batchRefused,
+		Store: g.ledger.Delivery(), Addresses: g.Audience, RefKey: k.ref, Node: nodeName(), Nodes: g.cfg.Delivery.Nodes, OnContent: g.contentRefused, OnRefused: g.batchRefused, OnPoison: g.notePoison, OnProvider: g.noteProvider,
 		Now: g.now, StopWithin: callsBound, Log: g.log, Registerer: g.Metrics, ResendAfter: g.cfg.Delivery.ResendAfter, RetryAfter: g.cfg.Delivery.RetryAfter,
 	}
 	if g.queue != nil {

@@ -102,6 +102,24 @@ func (g *Gateway) noteContent(r delivery.ContentRefusal) {
 	g.note(watch.Fault("content/"+string(r.Kind), watch.ContentRefused, fmt.Sprintf("A provider of %s refuses the text of an alert (code %s).", r.Kind, r.Code)))
 }
 
+// notePoison tells of a recipient that was set aside.
+func (g *Gateway) notePoison(p delivery.Poison) {
+	g.note(watch.Fault("poison/"+string(p.Kind), watch.Poison, fmt.Sprintf("Recipient %d of batch %d of alert %s was set aside: what is done for it crashes.", p.Index, p.Batch, p.Alert)))
+}
+
+// noteProvider tells of a provider that is closed to some numbers or to one
+// text; one that is down as a whole is seen by its probe.
+func (g *Gateway) noteProvider(e delivery.ProviderEvent) {
+	name := fmt.Sprintf("provider/%s/%s", e.Kind, e.Provider)
+	switch {
+	case !e.Down:
+	case e.Alert != "":
+		g.note(watch.Fault(name+"/text", watch.ContentRefused, fmt.Sprintf("%s keeps refusing the text of alert %s (code %s).", e.Provider, e.Alert, e.Code)))
+	case e.Prefix != "":
+		g.note(watch.Fault(name+"/route", watch.BreakerOpen, fmt.Sprintf("%s takes nothing for numbers that begin with %s (code %s).", e.Provider, e.Prefix, e.Code)))
+	}
+}
+
 // enlist puts canaries and people on duty into their cells. An address that is
 // there already keeps its endpoint.
 func (g *Gateway) enlist(ctx context.Context) (canaries, duty []int64, err error) {

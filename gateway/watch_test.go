@@ -16,7 +16,9 @@ import (
 	"loa/configs"
 	"loa/gateway/alert"
 	"loa/gateway/area"
+	"loa/gateway/audience"
 	"loa/gateway/config"
+	"loa/gateway/delivery"
 	"loa/gateway/desk"
 	"loa/gateway/render"
 	"loa/gateway/watch"
@@ -214,7 +216,11 @@ func metric(t *testing.T, g *Gateway, name string, labels ...string) float64 {
 func TestDutyIsToldBySMS(t *testing.T) {
 	t.Parallel()
 	g, sms, _ := watched(t, config.Watch{Duty: []config.Contact{{Channel: channels.SMS, To: watchedNumber}}})
-	g.note(watch.Fault("poison/1", watch.Poison, "A recipient was put aside."))
+	citizen := audience.Endpoint{Kind: channels.SMS, Commune: "06652", Language: "vi", Basis: audience.Duty, Address: watchedNumber}
+	if _, err := g.Audience.Add(t.Context(), time.Now(), []audience.Endpoint{citizen}); err != nil {
+		t.Fatal(err)
+	}
+	g.notePoison(delivery.Poison{Batch: 7, Alert: "x", Kind: channels.SMS})
 	m := receive(t, sms)
 	if m.To.Reveal() != watchedNumber || !strings.Contains(string(m.Body), "mot nguoi nhan bi cach ly") {
 		t.Errorf("the page to %q says %q", m.To.Reveal(), m.Body)
@@ -223,6 +229,9 @@ func TestDutyIsToldBySMS(t *testing.T) {
 		t.Errorf("the page is a %s", m.Status)
 	}
 	unseen(t, g)
+	if heads, err := g.Audience.HeadCount(t.Context(), []area.Code{"06652"}, false); err != nil || heads[channels.SMS] != 1 {
+		t.Errorf("who is on duty is no subscriber any more: %v, %v", heads, err)
+	}
 }
 
 // TestHealthOnSocket asks as "loa doctor" does; the network is not answered.

@@ -147,6 +147,10 @@ func (b *Book) seal(e Endpoint, now time.Time) (Sealed, error) {
 		}
 		return Sealed{}, err
 	}
+	if e.Commune.Reserved() {
+		// Somebody on duty is a subscriber too: the two are told apart.
+		identity = string(e.Commune) + " " + identity
+	}
 	e.Address = ""
 	return Sealed{Endpoint: e, Cipher: b.Vault.Seal(e.Kind, a), Lookup: b.Vault.Lookup(e.Kind, identity)}, nil
 }

@@ -34,6 +34,7 @@ type canaries struct {
 	progress func() delivery.Progress
 	m        *metrics
 	all      []*canary
+	lost     bool      // a round was, since this was last looked at
 	settled  uint64    // of progress, when last looked at
 	moved    time.Time // when it last rose
 }
@@ -110,7 +111,7 @@ func (cs *canaries) judge(ctx context.Context, c *canary, now time.Time) {
 	case took < Wait, err == nil && took < crowded*Wait && unstarted(out) && now.Sub(cs.moved) < Wait:
 		return
 	default:
-		c.judged = true
+		c.judged, cs.lost = true, true
 		c.part = Fault(c.name(), CanaryLost, fmt.Sprintf("The test message on %s of %s is not %s after %s.", c.Kind, c.issued.UTC().Format("15:04:05Z"), c.Proof, took.Round(time.Second)))
 		cs.m.canary(c.Kind, "lost", now, took)
 	}
@@ -128,7 +129,7 @@ func proven(out Outcomes, proof channels.Outcome) bool {
 func unstarted(out Outcomes) bool {
 	n := 0
 	for o, c := range out {
-		if channels.Outcome(o) != channels.Pending { //nolint:gosec // an index of the array
+		if channels.Outcome(o) != channels.Pending {
 			n += c
 		}
 	}

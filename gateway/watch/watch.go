@@ -144,7 +144,13 @@ func (w *Watch) step(ctx context.Context) {
 		if !w.enlisted {
 			return nil
 		}
-		return w.canaries.step(ctx, w.o.Now())
+		parts := w.canaries.step(ctx, w.o.Now())
+		if w.canaries.lost {
+			// The provider may have had the address retired: it is put on the
+			// roster anew.
+			w.canaries.lost, w.enlisted = false, false
+		}
+		return parts
 	})
 	if ctx.Err() != nil {
 		return
@@ -157,7 +163,7 @@ func (w *Watch) step(ctx context.Context) {
 	}
 }
 
-// enlist learns the endpoints of canaries and people on duty, once.
+// enlist learns the endpoints of canaries and people on duty.
 func (w *Watch) enlist(ctx context.Context) {
 	if w.enlisted || w.o.Enlist == nil {
 		w.enlisted = true
