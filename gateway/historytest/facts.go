@@ -87,7 +87,6 @@ type slot struct {
 	copies    uint8 // the provider's books hold
 	doubtful  uint8 // attempts that may have been accepted
 	answered  int64 // when its last call ended
-	toldAt    int64
 }
 
 // callKey names an attempt.

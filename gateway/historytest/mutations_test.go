@@ -170,6 +170,15 @@ var deliveries = []mutation{
 		}
 		return ok
 	}, nil},
+	{"a second copy after a doubt that the call does not show", "I3", func(w *world, r *rand.Rand) bool {
+		at, ok := one(r, slices.DeleteFunc(w.onlyBooked("B"), func(i int) bool { return w.batches[w.events[i].Batch-1].fence != 1 }))
+		if ok {
+			e := w.events[at]
+			said := Event{T: w.quietAt, Kind: KindOutcome, Batch: e.Batch, Index: e.Index, Attempt: e.Attempt, Outcome: "ambiguous"}
+			w.events = append(w.events, e, said)
+		}
+		return ok
+	}, nil},
 	{"a third copy", "I3", func(w *world, r *rand.Rand) bool {
 		b := w.of("B", channels.SMS)[0]
 		for range 3 {

@@ -18,18 +18,18 @@ func (f *facts) resolve() {
 	}
 	f.open = nil
 	f.judged = f.seen[KindRequest] > 0 && f.seen[KindAnswer] > 0
-	f.resolveSends()
+	attempts := f.resolveSends()
 	for i := range f.books {
 		f.resolveBook(&f.books[i])
 	}
-	admitted := map[callKey]bool{}
 	for i := range f.outcomes {
 		o := &f.outcomes[i]
-		if !f.judged && o.state == channels.Ambiguous && !admitted[o.callKey] {
-			admitted[o.callKey] = true
+		if a := attempts[o.callKey]; o.state == channels.Ambiguous && !a.doubted && (!f.judged || a.fence < f.current(o.batch, o.at)) {
+			a.doubted = true
+			attempts[o.callKey] = a
 			f.each(o.callKey, func(s *slot) { s.doubtful++ })
 		}
-		f.each(o.callKey, func(s *slot) { s.told, s.state, s.reason, s.toldAt = true, o.state, o.reason, o.at })
+		f.each(o.callKey, func(s *slot) { s.told, s.state, s.reason = true, o.state, o.reason })
 	}
 	for i, r := range f.revisions {
 		for _, c := range r.corrections {
@@ -40,18 +40,27 @@ func (f *facts) resolve() {
 	}
 }
 
+// attempt is what is known of one.
+type attempt struct {
+	fence   int64 // of its latest call or mark
+	doubted bool
+}
+
 // resolveSends counts each recipient's doubts. An attempt is in doubt if its
 // call was answered so, or never; or if it was marked and the history shows no
-// call, as a process may have died with it open. Where calls and answers were
-// not recorded, the ledger's word and the provider's books say what was.
-func (f *facts) resolveSends() {
-	called := make(map[callKey]bool, len(f.marks))
+// call, as a process may have died with it open; or, which resolve adds, if the
+// ledger called it ambiguous after another had taken the batch over, as the
+// answer died with its process. Where calls and answers were not recorded, the
+// ledger's word and the provider's books say what was.
+func (f *facts) resolveSends() map[callKey]attempt {
+	attempts := make(map[callKey]attempt, len(f.marks))
 	for i := range f.sends {
 		s := &f.sends[i]
 		f.place(s)
-		called[s.callKey] = true
+		doubt := f.judged && s.doubtful()
+		attempts[s.callKey] = attempt{s.fence, doubt || attempts[s.callKey].doubted}
 		f.each(s.callKey, func(x *slot) {
-			if f.judged && s.doubtful() {
+			if doubt {
 				x.doubtful++
 			}
 			x.answered = max(x.answered, s.end)
@@ -60,12 +69,16 @@ func (f *facts) resolveSends() {
 	for i := range f.marks {
 		m := &f.marks[i]
 		f.place(m)
-		if !f.judged || called[m.callKey] || called[callKey{m.batch, whole, m.attempt}] {
+		_, called := attempts[m.callKey]
+		if _, broadcast := attempts[callKey{m.batch, whole, m.attempt}]; called || broadcast {
 			continue
 		}
-		called[m.callKey] = true
-		f.each(m.callKey, func(x *slot) { x.doubtful++ })
+		attempts[m.callKey] = attempt{m.fence, f.judged}
+		if f.judged {
+			f.each(m.callKey, func(x *slot) { x.doubtful++ })
+		}
 	}
+	return attempts
 }
 
 // place gives a call the revision and channel of its batch.

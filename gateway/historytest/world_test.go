@@ -235,10 +235,17 @@ func (w *world) send(b *made, i int, attempt uint8) {
 		stale := *b
 		stale.fence--
 		w.outcome(&stale, i, attempt, channels.Accepted, "")
+	case 5: // answered, and the worker died before that was durable
+		ends(&book, "accepted")
+		w.claim(b)
+		w.outcome(b, i, attempt, channels.Ambiguous, "loa-crashed")
+		if b.Alert != "C" {
+			w.send(b, i, attempt+1)
+		}
 	default:
 		ends(&book, "accepted")
 		w.outcome(b, i, attempt, channels.Accepted, "")
-		if fate > 6 {
+		if fate > 7 {
 			w.add(Event{Kind: KindCallback, Channel: b.Channel, Outcome: "delivered"})
 			w.add(Event{Kind: KindReceipt, Batch: b.Batch, Index: i, Attempt: attempt, Outcome: "delivered"})
 			w.outcome(b, i, attempt, channels.Delivered, "")
