@@ -36,6 +36,12 @@ func TestLimits(t *testing.T) {
 		{"an empty area", "I8", Unknown, func(w *world) { w.change(KindSubmit, "B", func(_ int, e *Event) { e.Areas = nil }) }},
 		{"an open recipient, early", "I1", Unknown, func(w *world) { w.params.TerminalDeadline = 1 << 60; w.forget() }},
 		{"an open recipient, late", "I1", Invalid, func(w *world) { w.forget() }},
+		{"cancelled, and nobody says why", "I1", Unknown, func(w *world) { w.ends("cancelled", "") }},
+		{"cancelled, as the address is gone", "I1", Valid, func(w *world) { w.ends("cancelled", "gone") }},
+		{"expired in an alert that lives", "I1", Invalid, func(w *world) {
+			w.change(KindSubmit, "B", func(_ int, e *Event) { e.Expires = 1 << 61 })
+			w.ends("expired", "")
+		}},
 	} {
 		w := example(3)
 		c.change(w)
@@ -51,6 +57,12 @@ func (w *world) burst(n int, apart int64) {
 	for i := range int64(n) {
 		w.try(w.of("B", channels.SMS)[0], w.quietAt+i*apart, nil)
 	}
+}
+
+// ends gives a recipient of B a last outcome.
+func (w *world) ends(outcome, reason string) {
+	b := w.of("B", channels.SMS)[0]
+	w.events = append(w.events, Event{T: w.quietAt, Kind: KindOutcome, Batch: b.Batch, Attempt: 9, Outcome: outcome, Reason: reason})
 }
 
 // forget adds a recipient that nobody ever called, of an alert without an end.

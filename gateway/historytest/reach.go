@@ -33,6 +33,10 @@ func (f *facts) noLoss(p *Params, v *Verdict) {
 			f.openEnd(p, v, s, since, "is still "+s.state.String())
 		case s.state == channels.Failed && !s.reason:
 			v.offence("%s: recipient %d on %s failed without a reason", r.name, s.recipient, kind)
+		case s.state == channels.Expired && (r.expires == 0 || r.expires > f.last):
+			v.offence("%s: recipient %d on %s expired, and the alert did not", r.name, s.recipient, kind)
+		case s.state == channels.Cancelled && r.cancelled == 0 && !s.reason:
+			v.doubt("%s: recipient %d on %s was cancelled in an alert that was not stopped, and why was not recorded", r.name, s.recipient, kind)
 		case isTaken(s.state) && s.copies == 0 && !slices.Contains(p.WithoutBooks, kind):
 			if f.booked[kind] == 0 {
 				v.doubt("%s: recorded as taken, and the provider's books are missing", kind)
