@@ -205,9 +205,9 @@ func (e *Engine) tellProviders() {
 	}
 	for _, ev := range evs {
 		if ev.Down {
-			e.opt.Log.Warn("a provider is not used", "lane", ev.Kind, "provider", ev.Provider, "prefix", ev.Prefix, "alert", ev.Alert, "fault", ev.Fault, "code", ev.Code)
+			e.opt.Log.Warn("a provider is not used", "lane", ev.Kind, "provider", ev.Provider, "range", ev.Prefix != "", "alert", ev.Alert, "fault", ev.Fault, "code", ev.Code)
 		} else {
-			e.opt.Log.Info("a provider is used again", "lane", ev.Kind, "provider", ev.Provider, "prefix", ev.Prefix)
+			e.opt.Log.Info("a provider is used again", "lane", ev.Kind, "provider", ev.Provider, "range", ev.Prefix != "")
 		}
 		e.opt.OnProvider(ev)
 	}
@@ -230,7 +230,7 @@ func (r *regions) changed(wall time.Time) map[string]ProviderEvent {
 			b.since = wall
 		}
 		b.mu.Lock()
-		ev := ProviderEvent{Down: down, Code: b.code, Since: b.since}
+		ev := ProviderEvent{Down: down, Fault: b.fault, Code: b.code, Since: b.since}
 		b.mu.Unlock()
 		if out == nil {
 			out = make(map[string]ProviderEvent)

@@ -15,9 +15,12 @@ const (
 
 	overflowPause = 10 * time.Second // after a message was dropped from the provider's queue
 
-	faster      = 0.01             // what a second adds to the pace
+	faster      = 0.02             // what a second adds to the pace
 	slowest     = 0.1              // the least the pace can be
-	quietFor    = 10 * time.Second // without a throttle: then answers are no longer counted
+	cutMost     = 0.3              // of the pace, at once
+	quietFor    = time.Minute      // without a throttle: then answers are no longer counted
+	futileFor   = 30 * time.Second // how long the pace is left alone when cuts did not help
+	cutsFutile  = 3                // cuts that did not help
 	epoch       = time.Second      // the pace is judged so often, on
 	epochLeast  = 10               // answers at least
 	shareFine   = 0.03             // of throttles that is no reason to slow down
@@ -25,6 +28,7 @@ const (
 	answerShift = 1.0 / 8          // what one answer weighs in recent
 	recentFirst = 0.9              // after the first throttle: what came before was not counted
 	recentAll   = 0.75             // the provider takes hardly anything
+	recentFor   = 5 * time.Minute  // how long what was counted stays true
 )
 
 // pace is how a provider that throttles is called. One that takes hardly
@@ -41,7 +45,8 @@ type pace struct {
 
 	began         time.Time // of the epoch
 	taken, thrown float64   // answers in it
-	before        float64   // share of throttles when the pace was last cut, 0 if it was not
+	before        float64   // greatest share of throttles since the pace was first cut in a row, 0 if it was not
+	cuts          int       // in a row
 	futile        time.Time // until then it is not cut
 }
 
@@ -57,7 +62,11 @@ func (p *provider) paceBy(e *channels.Error, now time.Time) {
 	throttled := e != nil && e.Fault == channels.FaultThrottled
 	switch {
 	case throttled && !p.slowed.Load():
-		*c = pace{part: c.current(now), at: now, recent: recentFirst, began: now, row: c.row, futile: c.futile}
+		recent := recentFirst
+		if !c.last.IsZero() && now.Sub(c.last) < recentFor && c.recent < recentAll {
+			recent = c.recent // it took most, the last time
+		}
+		*c = pace{part: c.current(now), at: now, recent: recent, began: now, row: c.row, futile: c.futile}
 		p.slowed.Store(true)
 	case throttled:
 		c.recent += answerShift * (1 - c.recent)
@@ -87,12 +96,13 @@ func (c *pace) judge(now time.Time) {
 	share := c.thrown / n
 	part := c.current(now)
 	switch {
-	case share <= shareFine:
-		c.before = 0
-	case c.before > 0 && share >= shareFutile*c.before:
-		part, c.before, c.futile = 1, 0, now.Add(quietFor)
+	case share <= shareFine || c.thrown <= 1:
+		c.before, c.cuts = 0, 0
+	case c.cuts >= cutsFutile && share >= shareFutile*c.before:
+		part, c.before, c.cuts, c.futile = 1, 0, 0, now.Add(futileFor)
 	case now.After(c.futile):
-		part, c.before = max(slowest, part*(1-share)), share
+		part, c.before = max(slowest, part*(1-min(share, cutMost))), max(share, c.before)
+		c.cuts++
 	}
 	c.part, c.at = part, now
 	c.began, c.taken, c.thrown = now, 0, 0
@@ -111,6 +121,8 @@ func (p *provider) pauseFor(wait time.Duration, now time.Time) {
 	if until := now.Add(min(wait, maxPause)); until.After(p.until) {
 		p.until = until
 	}
+	// What was answered in the rush before a pause says little of the pace.
+	p.pace.began, p.pace.taken, p.pace.thrown = p.until, 0, 0
 	p.tokens.left, p.smooth.left = 0, 0
 	p.paused.Store(true)
 }
@@ -136,7 +148,7 @@ func (p *provider) pacedBy(ctx context.Context, shared Rate, n int, now, wall ti
 	if shared != nil && slowed {
 		// The shared budget comes in slots of many calls at once, which is what
 		// a provider at its limit refuses.
-		granted, wait := p.smooth.take(limit, limit/smoothSlots, n, now)
+		granted, wait := p.smooth.take(limit, smoothed(limit), 1, n, now)
 		if granted == 0 {
 			p.mu.Unlock()
 			return 0, wait
@@ -154,17 +166,24 @@ func (p *provider) pacedBy(ctx context.Context, shared Rate, n int, now, wall ti
 	own := limit / float64(p.nodes)
 	burst := own / burstSlots
 	if slowed {
-		burst = own / smoothSlots
+		return p.tokens.take(own, smoothed(own), 1, n, now)
 	}
-	return p.tokens.take(own, burst, n, now)
+	return p.tokens.take(own, burst, burst, n, now)
 }
 
 // A bucket never holds more than such a part of a second's calls, so that no
 // second sees more than 1.05 times the limit.
 const (
 	burstSlots  = 20
-	smoothSlots = 200
+	smoothSlots = 100
 )
+
+// smoothed is what a bucket keeps of a limit when the provider is slowed: hardly
+// more than one call, and what comes in while a timer is late.
+func smoothed(limit float64) float64 {
+	const late = 0.002 // seconds
+	return max(1+late*limit, limit/smoothSlots)
+}
 
 // bucket holds calls that may be made.
 type bucket struct {
@@ -173,8 +192,8 @@ type bucket struct {
 }
 
 // take gives up to n calls at limit per second, of which it keeps burst, at
-// least one. Otherwise it says how long to wait.
-func (b *bucket) take(limit, burst float64, n int, now time.Time) (int, time.Duration) {
+// least one. Otherwise it says how long to wait until some have gathered.
+func (b *bucket) take(limit, burst, some float64, n int, now time.Time) (int, time.Duration) {
 	burst = max(1, burst)
 	b.left = min(burst, b.left+now.Sub(b.at).Seconds()*limit)
 	b.at = now
@@ -182,7 +201,7 @@ func (b *bucket) take(limit, burst float64, n int, now time.Time) (int, time.Dur
 		b.left -= float64(granted)
 		return granted, 0
 	}
-	missing := min(burst, float64(n)) - b.left
+	missing := min(max(1, some), float64(n)) - b.left
 	return 0, time.Duration(missing/limit*float64(time.Second)) + time.Millisecond
 }
 
@@ -204,7 +223,7 @@ func (p *provider) takeAsks(ctx context.Context, shared Rate, n int, now, wall t
 		limit = max(1, askShare*float64(p.perSecond)/float64(p.nodes))
 	}
 	p.mu.Lock()
-	granted, wait := p.asking.take(limit, limit/burstSlots, n, now)
+	granted, wait := p.asking.take(limit, limit/burstSlots, 1, n, now)
 	p.mu.Unlock()
 	if granted == 0 {
 		return 0, wait

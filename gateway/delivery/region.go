@@ -49,6 +49,7 @@ type regional struct {
 	breaker
 	told  bool
 	since time.Time // wall clock, of told
+	fault channels.Fault
 	code  string
 }
 
@@ -126,7 +127,7 @@ func (r *regions) result(e *channels.Error, region string, of probes, whole *bre
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.code = e.Code
+	b.fault, b.code = e.Fault, e.Code
 	b.trip(now)
 	whole.failures.Store(0)
 	return true

@@ -139,6 +139,11 @@ func (w *worker) startRouted(ctx context.Context, h *hold, room *int, now, wall 
 	for i, to := range r.addrs {
 		r.regions[i] = w.l.region(to)
 	}
+	if !r.well() {
+		// What is called now is a probe: it should not always be of the range of
+		// numbers that happens to come first.
+		rand.Shuffle(n, r.swap)
+	}
 	for *room > 0 && w.round(ctx, &r, room, now, wall) {
 	}
 	kept := 0
@@ -167,6 +172,17 @@ type routing struct {
 	gone    []bool
 	out     map[*provider]bool // at their rate
 	wait    time.Duration
+}
+
+func (r *routing) swap(i, j int) {
+	r.picks[i], r.picks[j] = r.picks[j], r.picks[i]
+	r.addrs[i], r.addrs[j] = r.addrs[j], r.addrs[i]
+	r.regions[i], r.regions[j] = r.regions[j], r.regions[i]
+}
+
+// well reports whether no provider is behind an open breaker.
+func (r *routing) well() bool {
+	return !slices.ContainsFunc(r.h.lane.providers, func(p *provider) bool { return p.breaker.open.Load() })
 }
 
 // round finds a provider for as many as there is room for and takes its calls.
