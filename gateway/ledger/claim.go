@@ -10,7 +10,7 @@ import (
 	"loa/gateway/delivery"
 )
 
-// Claim leases due batches.
+// Claim leases due batches, none while the ledger is on hold.
 func (l deliveryStore) Claim(ctx context.Context, r delivery.ClaimRequest) ([]delivery.Lease, error) {
 	kind, err := kindCode(r.Kind)
 	if err != nil {
@@ -22,6 +22,9 @@ func (l deliveryStore) Claim(ctx context.Context, r delivery.ClaimRequest) ([]de
 	var leases []delivery.Lease
 	err = l.db.write(ctx, acts, func(t tx) error {
 		leases = nil
+		if held, err := onHold(t, t.dialect().share); err != nil || held {
+			return err
+		}
 		c := claiming{t: t, r: r, now: ns(r.Now), kind: kind, seen: map[alert.ID]life{}}
 		if c.clock, err = t.clock(); err != nil {
 			return err

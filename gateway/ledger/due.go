@@ -13,7 +13,8 @@ import (
 	"loa/gateway/delivery"
 )
 
-// Due lists batches that are due and not leased.
+// Due lists batches that are due and not leased, none while the ledger is on
+// hold.
 func (l deliveryStore) Due(ctx context.Context, now time.Time, after delivery.Hint, limit int) ([]delivery.Hint, error) {
 	var hints []delivery.Hint
 	if limit <= 0 {
@@ -21,6 +22,9 @@ func (l deliveryStore) Due(ctx context.Context, now time.Time, after delivery.Hi
 	}
 	err := l.db.read(ctx, func(t tx) error {
 		hints = nil
+		if held, err := onHold(t, ""); err != nil || held {
+			return err
+		}
 		clock, err := t.clock()
 		if err != nil {
 			return err

@@ -53,3 +53,10 @@ func (s *leases) drop(id delivery.BatchID) {
 		delete(s.all, id)
 	}
 }
+
+// dropAll forgets everything.
+func (s *leases) dropAll() {
+	if s != nil {
+		clear(s.all)
+	}
+}
