@@ -39,7 +39,7 @@ func TestCorrectionNeverOvertakes(t *testing.T) {
 		time.Sleep(4 * time.Second)
 		s.dead.Store(true) // node one dies with its calls open
 		time.Sleep(14 * time.Second)
-		s.modelStore.stop("VN-1")
+		s.stop("VN-1")
 		stopped := time.Now()
 		// As dispatch cuts it: whose call has returned at once, the others when
 		// none is open any more.

@@ -142,7 +142,7 @@ func (w *worker) startRouted(ctx context.Context, h *hold, room *int, now, wall 
 	if !r.well() {
 		// What is called now is a probe: it should not always be of the range of
 		// numbers that happens to come first.
-		rand.Shuffle(n, r.swap)
+		rand.Shuffle(n, r.swap) //nolint:gosec // any order will do
 	}
 	for *room > 0 && w.round(ctx, &r, room, now, wall) {
 	}

@@ -19,14 +19,6 @@ type Lease struct {
 	Crashes int   // holders in a row, up to this claim, that were gone before they settled anything
 }
 
-// LeaseFor is how long the ledger lets a lease stand without progress, HoldFor
-// how long its holder may start sends on it, RenewEvery how often it renews.
-const (
-	LeaseFor   = 10 * time.Second
-	HoldFor    = 8 * time.Second
-	RenewEvery = 2 * time.Second
-)
-
 // ClaimRequest asks for due work of one channel. With Batches it takes what is
 // due among them (they came as hints; any of them may be leased, done or dead
 // by now); without, whatever is due, highest priority first (direct mode).
