@@ -79,7 +79,7 @@ func (c *checking) channels(ctx context.Context, online bool) {
 	for i, ch := range g.cfg.Channels {
 		o, err := g.openDriver(ch)
 		if err == nil {
-			lanes[o.kind], err = addTo(lanes[o.kind], o, ch)
+			lanes[o.kind], err = addTo(Observer{}, lanes[o.kind], o, ch)
 		}
 		if err != nil {
 			c.Faults = append(c.Faults, g.channelFault(i, err))

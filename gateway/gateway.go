@@ -39,6 +39,7 @@ type Options struct {
 	Listener  net.Listener // already open; nil: Config.Listen is opened by Run
 	Now       func() time.Time
 	Log       *slog.Logger
+	Observer  Observer
 }
 
 // Gateway is one process. The rooms are open from New until Close; they work
@@ -60,6 +61,7 @@ type Gateway struct {
 	log        *slog.Logger
 	now        func() time.Time
 	ledger     *ledger.Ledger
+	stores     Stores
 	queue      *queue.Queue // nil: none by choice
 	dispatcher *dispatch.Dispatcher
 	drivers    []opened

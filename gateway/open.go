@@ -135,6 +135,7 @@ func (g *Gateway) openLedger(ctx context.Context) error {
 		return err
 	}
 	g.onClose(lastly, "ledger", g.ledger.Close)
+	g.stores = g.opt.Observer.stores(Stores{Delivery: g.ledger.Delivery(), Dispatch: g.ledger.Dispatch(), Desk: g.ledger.Desk()})
 	g.Coverage, g.Notices = g.ledger.Coverage(), g.ledger.Notices()
 	return nil
 }
@@ -197,7 +198,7 @@ func (g *Gateway) openDelivery(context.Context) error {
 	}
 	g.Audience = &audience.Book{Store: g.ledger.Audience(), Vault: vault, Log: g.log}
 	opt := delivery.Options{
-		Store: g.ledger.Delivery(), Addresses: g.Audience, RefKey: k.ref, Node: nodeName(), Nodes: g.cfg.Delivery.Nodes, OnContent: g.contentRefused, OnRefused: g.batchRefused, OnPoison: g.notePoison, OnProvider: g.noteProvider,
+		Store: g.stores.Delivery, Addresses: g.Audience, RefKey: k.ref, Node: nodeName(), Nodes: g.cfg.Delivery.Nodes, OnContent: g.contentRefused, OnRefused: g.batchRefused, OnPoison: g.notePoison, OnProvider: g.noteProvider,
 		Now: g.now, StopWithin: callsBound, Log: g.log, Registerer: g.Metrics, ResendAfter: g.cfg.Delivery.ResendAfter, RetryAfter: g.cfg.Delivery.RetryAfter,
 	}
 	if g.queue != nil {
@@ -222,7 +223,7 @@ func (g *Gateway) openChannels(context.Context) error {
 		if err != nil {
 			return g.channelFault(i, err)
 		}
-		lane, err := addTo(lanes[o.kind], o, c)
+		lane, err := addTo(g.opt.Observer, lanes[o.kind], o, c)
 		if err != nil {
 			return g.channelFault(i, err)
 		}
@@ -290,18 +291,18 @@ func (g *Gateway) admit(o opened) error {
 	return nil
 }
 
-func addTo(lane *delivery.Lane, o opened, c config.Channel) (*delivery.Lane, error) {
+func addTo(seen Observer, lane *delivery.Lane, o opened, c config.Channel) (*delivery.Lane, error) {
 	if lane == nil {
 		lane = &delivery.Lane{Kind: o.kind, Workers: c.Workers, Window: c.Window}
 	}
 	switch v := o.value.(type) {
 	case channels.Sender:
-		lane.Providers = append(lane.Providers, delivery.Provider{Sender: v, PerSecond: c.PerSecond})
+		lane.Providers = append(lane.Providers, delivery.Provider{Sender: seen.sender(v), PerSecond: c.PerSecond})
 	case channels.Broadcaster:
 		if lane.Broadcaster != nil {
 			return nil, fmt.Errorf("a second broadcaster for %s", o.kind)
 		}
-		lane.Broadcaster = v
+		lane.Broadcaster = seen.broadcaster(v)
 	default:
 		return nil, fmt.Errorf("neither a sender nor a broadcaster")
 	}
@@ -319,7 +320,7 @@ func (g *Gateway) openDesk(context.Context) error {
 		return err
 	}}
 	g.dispatcher = dispatch.New(dispatch.Options{
-		Store: g.ledger.Dispatch(), Audience: g.Audience, Kinds: g.kinds, Now: g.now, Log: g.log, Metrics: g.Metrics,
+		Store: g.stores.Dispatch, Audience: g.Audience, Kinds: g.kinds, Now: g.now, Log: g.log, Metrics: g.Metrics,
 		Render: func(rev *alert.Revision, commune area.Code, kind channels.Kind, language string) ([]byte, error) {
 			if text, ok := watch.SMS(rev); ok && kind == channels.SMS {
 				return []byte(text), nil
@@ -330,7 +331,7 @@ func (g *Gateway) openDesk(context.Context) error {
 		Announce: g.Engine.Hint, Refused: g.requestRefused,
 	})
 	g.Desk = desk.New(desk.Options{
-		Store: loggedDesk{g.ledger.Desk(), g.log}, Authority: g.Account, Expand: g.Areas.Expand,
+		Store: loggedDesk{g.stores.Desk, g.log}, Authority: g.Account, Expand: g.Areas.Expand,
 		HeadCount: g.Audience.HeadCount, Snapshot: g.Audience.Snapshot,
 		Kinds: g.kinds, Sender: g.cfg.Agency.Sender,
 		Complete: g.complete, Check: g.checkTexts,

@@ -1,0 +1,13 @@
+//go:build !history
+
+package delivery
+
+import "time"
+
+// LeaseFor is how long the ledger lets a lease stand without progress, HoldFor
+// how long its holder may start sends on it, RenewEvery how often it renews.
+const (
+	LeaseFor   = 10 * time.Second
+	HoldFor    = 8 * time.Second
+	RenewEvery = 2 * time.Second
+)
