@@ -26,7 +26,8 @@ type belt struct {
 	mu      sync.Mutex
 	direct  bool
 	since   time.Time // of the mode, wall clock
-	failing time.Time // first of the failures in a row, monotonic
+	failing time.Time // since when nothing has worked, monotonic; zero: it works
+	worked  time.Time // when the poller last found that it does
 	known   map[BatchID]time.Time
 	rebuild bool // hint everything that is due
 	epoch   string
@@ -75,29 +76,38 @@ func (b *belt) usesQueue() bool {
 	return !b.direct
 }
 
-// heard takes note of how a call to the queue ended, and changes the mode.
-func (b *belt) heard(err error) {
+// works is called by the poller after all it asked worked, reads and writes. A
+// call that worked says less: a full or read-only queue still answers some.
+func (b *belt) works() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	now := mono()
-	switch {
-	case err == nil:
-		b.failing = time.Time{}
-		if b.direct {
-			b.direct, b.rebuild, b.since = false, true, b.e.opt.Now()
-			b.e.opt.Log.Info("the queue is back; direct mode ends")
-			b.setGauge()
+	b.failing, b.worked = time.Time{}, mono()
+	if b.direct {
+		b.direct, b.rebuild, b.since = false, true, b.e.opt.Now()
+		b.e.opt.Log.Info("the queue is back; direct mode ends")
+		b.setGauge()
+	}
+}
+
+// heard takes note of a call that began then and failed. A call that hung has
+// failed all the while.
+func (b *belt) heard(began time.Time, err error) {
+	if err == nil {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.e.m.failures.WithLabelValues("queue").Inc()
+	if b.failing.IsZero() {
+		b.failing = began
+		if began.Before(b.worked) {
+			b.failing = b.worked
 		}
-	case b.failing.IsZero():
-		b.failing = now
-		b.e.m.failures.WithLabelValues("queue").Inc()
-	default:
-		b.e.m.failures.WithLabelValues("queue").Inc()
-		if !b.direct && now.Sub(b.failing) >= b.e.opt.DirectAfter {
-			b.direct, b.since = true, b.e.opt.Now()
-			b.e.opt.Log.Warn("the queue is away; workers claim from the ledger")
-			b.setGauge()
-		}
+	}
+	if !b.direct && mono().Sub(b.failing) >= b.e.opt.DirectAfter {
+		b.direct, b.since = true, b.e.opt.Now()
+		b.e.opt.Log.Warn("the queue is away; workers claim from the ledger", "err", err)
+		b.setGauge()
 	}
 }
 
@@ -109,8 +119,9 @@ func (b *belt) push(ctx context.Context, source string, hs []Hint) error {
 	if !b.usesQueue() {
 		return errDirect
 	}
+	began := mono()
 	err := b.hints.Push(ctx, hs...)
-	b.heard(err)
+	b.heard(began, err)
 	if err != nil {
 		return err
 	}
@@ -155,7 +166,8 @@ func (b *belt) done(ctx context.Context, es []Entry, again []Hint) {
 	}
 	b.mu.Unlock()
 	if b.usesQueue() {
-		b.heard(b.hints.Done(ctx, es...))
+		began := mono()
+		b.heard(began, b.hints.Done(ctx, es...))
 	}
 }
 

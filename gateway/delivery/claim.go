@@ -102,9 +102,10 @@ func (w *worker) pop(ctx context.Context) ([]Entry, error) {
 			block = idleWait
 		}
 	}
+	began := mono()
 	es, err := w.e.belt.hints.Pop(ctx, w.l.Kind, floor, w.name, w.limit(), block)
 	if ctx.Err() == nil {
-		w.e.belt.heard(err)
+		w.e.belt.heard(began, err)
 	}
 	if err == nil && len(es) == 0 {
 		for p := P0; p <= floor; p++ {

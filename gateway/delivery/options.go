@@ -39,7 +39,7 @@ type Options struct {
 	StopWithin   time.Duration // how long Run lets open calls finish; default 5 s
 	SweepEvery   time.Duration // default 1 s
 	PollEvery    time.Duration // stop flags, priorities, queue health; default 250 ms
-	DirectAfter  time.Duration // how long the queue must fail before direct mode; default 2 s
+	DirectAfter  time.Duration // how long nothing of the queue must have worked before direct mode; default 1 s
 	MaxBackOff   time.Duration // default 5 min
 	FirstBackOff time.Duration // default 1 s
 
@@ -138,7 +138,7 @@ func (o Options) withDefaults() (Options, error) {
 	}{
 		{&o.ResendAfter, time.Minute}, {&o.RetryAfter, 10 * time.Minute}, {&o.CallTimeout, 10 * time.Second},
 		{&o.StopWithin, 5 * time.Second}, {&o.SweepEvery, time.Second}, {&o.PollEvery, 250 * time.Millisecond},
-		{&o.DirectAfter, 2 * time.Second}, {&o.MaxBackOff, 5 * time.Minute}, {&o.FirstBackOff, time.Second},
+		{&o.DirectAfter, time.Second}, {&o.MaxBackOff, 5 * time.Minute}, {&o.FirstBackOff, time.Second},
 	} {
 		if *d.field <= 0 {
 			*d.field = d.value

@@ -52,22 +52,8 @@ func (e *Engine) pollStops(ctx context.Context) {
 }
 
 func (e *Engine) pollWaiting(ctx context.Context) {
-	if e.belt.hints != nil {
-		for _, l := range e.lanes {
-			ask, cancel := context.WithTimeout(ctx, pollTimeout)
-			waiting, err := e.belt.hints.Waiting(ask, l.Kind)
-			cancel()
-			if ctx.Err() != nil {
-				return
-			}
-			e.belt.heard(err)
-			if err != nil {
-				break
-			}
-			for p := range waiting {
-				l.waiting[p].Store(l.credible(Priority(p), waiting[p]))
-			}
-		}
+	if e.belt.hints != nil && e.askWaiting(ctx) {
+		e.belt.works()
 	}
 	if !e.belt.usesQueue() {
 		e.countDue(ctx)
@@ -86,6 +72,27 @@ func (e *Engine) pollWaiting(ctx context.Context) {
 		}
 		e.m.inflight.WithLabelValues(string(l.Kind)).Set(float64(open))
 	}
+}
+
+// askWaiting learns the waiting priorities from the queue.
+func (e *Engine) askWaiting(ctx context.Context) bool {
+	for _, l := range e.lanes {
+		began := mono()
+		ask, cancel := context.WithTimeout(ctx, pollTimeout)
+		waiting, err := e.belt.hints.Waiting(ask, l.Kind)
+		cancel()
+		if ctx.Err() != nil {
+			return false
+		}
+		if err != nil {
+			e.belt.heard(began, err)
+			return false
+		}
+		for p := range waiting {
+			l.waiting[p].Store(l.credible(Priority(p), waiting[p]))
+		}
+	}
+	return true
 }
 
 // countDue learns the waiting priorities from the ledger and wakes the workers
@@ -174,13 +181,14 @@ func (e *Engine) sweep(ctx context.Context) {
 
 func (e *Engine) sweepOnce(ctx context.Context, whole bool) {
 	b := &e.belt
+	began := mono()
 	ask, cancel := context.WithTimeout(ctx, pollTimeout)
 	epoch, ok, err := b.hints.Epoch(ask)
 	cancel()
 	if ctx.Err() != nil {
 		return
 	}
-	b.heard(err)
+	b.heard(began, err)
 	if err != nil {
 		return
 	}

@@ -19,6 +19,7 @@ const (
 	field     = "b" // an entry is one field: the batch's number
 	ownDone   = "done"
 	lookEvery = 5 * time.Second
+	aliveFor  = time.Minute
 )
 
 // Push lays hints on the belt, pipelined. After an error any of them may lie
@@ -50,7 +51,7 @@ func (q *Queue) Pop(ctx context.Context, kind channels.Kind, lowest delivery.Pri
 		return nil, err
 	}
 	block = min(block, maxBlock)
-	ctx, cancel := context.WithTimeout(ctx, block+2*callTimeout)
+	ctx, cancel := context.WithTimeout(ctx, block+callTimeout)
 	defer cancel()
 	es, err := q.pop(ctx, kind, lowest, consumer, limit, block)
 	if q.heal(ctx, err, kind) {
@@ -230,7 +231,8 @@ func (q *Queue) Done(ctx context.Context, es ...delivery.Entry) error {
 	return nil
 }
 
-// Waiting counts entries that are not done, per priority.
+// Waiting counts entries that are not done, per priority. It fails if the
+// server does not take writes, for then no hint can be laid there.
 func (q *Queue) Waiting(ctx context.Context, kind channels.Kind) ([4]int64, error) {
 	var n [4]int64
 	if err := q.fit(ctx); err != nil {
@@ -241,6 +243,7 @@ func (q *Queue) Waiting(ctx context.Context, kind channels.Kind) ([4]int64, erro
 		for p := range cmds {
 			cmds[p] = pipe.XLen(ctx, q.stream(kind, delivery.Priority(p)))
 		}
+		pipe.Set(ctx, q.key("alive"), "1", aliveFor)
 		return nil
 	})
 	if err != nil {

@@ -101,7 +101,8 @@ func open(ctx context.Context, o Options, trusted bool) (*Queue, error) {
 	q := &Queue{opt: o, cmd: connect(o, 16), read: connect(o, o.Readers), talk: connect(o, 4), skip: trusted}
 	q.own, q.looked = make(map[string]string), make(map[channels.Kind]time.Time)
 	if err := q.fit(ctx); err != nil {
-		if errors.Is(err, ErrPolicy) || errors.Is(err, ErrCluster) || isRedis(err) {
+		full := hasPrefix(err, "ERR max number of clients reached")
+		if errors.Is(err, ErrPolicy) || errors.Is(err, ErrCluster) || isRedis(err) && !full {
 			return nil, errors.Join(err, q.Close())
 		}
 		o.Log.Warn("the queue does not answer; workers will claim from the ledger until it does")

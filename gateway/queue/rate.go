@@ -14,6 +14,9 @@ import (
 const (
 	slots    = 20
 	slotTime = time.Second / slots
+
+	// A grant that takes longer is for a slot long past.
+	rateTimeout = 250 * time.Millisecond
 )
 
 // share is how many calls slot i has of a limit per second: the shares of any
@@ -33,6 +36,8 @@ func (q *Queue) Take(ctx context.Context, provider string, perSecond, n int, now
 	if perSecond <= 0 || n <= 0 {
 		return n, 0, nil
 	}
+	ctx, cancel := context.WithTimeout(ctx, rateTimeout)
+	defer cancel()
 	if err := q.fit(ctx); err != nil {
 		return 0, 0, err
 	}

@@ -343,13 +343,14 @@ func testContents(t *testing.T, p peer) {
 	must(t, q.Push(ctx, hint(812, 0)))
 	_, _, err := q.Epoch(ctx)
 	must(t, err)
+	waiting(t, q)
 	_, _, err = q.Take(ctx, "twilio", 20, 1, time.Unix(100, 0))
 	must(t, err)
 	pop(t, q, 3, "w", 1)
 	keys, err := p.admin.Keys(ctx, "*").Result()
 	must(t, err)
 	slices.Sort(keys)
-	want := []string{"loa:epoch", "loa:rate:twilio:2000"}
+	want := []string{"loa:alive", "loa:epoch", "loa:rate:twilio:2000"}
 	for i := range 4 {
 		want = append(want, fmt.Sprintf("loa:{sms}:p%d", i))
 	}
