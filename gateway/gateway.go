@@ -78,6 +78,7 @@ type Gateway struct {
 	watcher    *watch.Watch
 	probes     []watch.Probe // of parts that watch.go does not know
 	probe      ledgerProbe
+	guard      *guard
 	stopBegan  time.Time // of Run; zero before
 }
 
@@ -107,6 +108,7 @@ func New(ctx context.Context, opt Options) (*Gateway, error) {
 		{"templates", "sms", g.openRenderer},
 		{"ledger", "ledger.postgres", g.openLedger},
 		{"queue", "redis", g.openQueue},
+		{"guard", "witness", g.openGuard},
 		{"delivery", "keys.master", g.openDelivery},
 		{"channels", "", g.openChannels},
 		{"desk", "agency", g.openDesk},

@@ -72,6 +72,9 @@ func (g *Gateway) Readiness(ctx context.Context) Readiness {
 		add("ledger", "it cannot be written to")
 		return r
 	}
+	if g.guard.held.Load() {
+		add("hold", "the ledger is an older copy, and nothing is sent until two people release it")
+	}
 	if h.Mode == delivery.ModeDirect {
 		add("redis", "it does not answer; work is found in the ledger")
 	}

@@ -15,6 +15,9 @@ import (
 // open calls finish, what came back is committed, sockets are closed. It
 // returns nil after such a stop. Close comes after it.
 func (g *Gateway) Run(ctx context.Context) error {
+	if err := g.guard.begin(ctx); err != nil {
+		return err
+	}
 	listener := g.opt.Listener
 	if listener == nil {
 		var err error
@@ -35,6 +38,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 	group.Go(func() error { return g.dispatcher.Run(work) })
 	group.Go(func() error { return g.Engine.Run(work) })
 	group.Go(func() error { return g.expire(work) })
+	group.Go(func() error { return g.guard.run(work) })
 	group.Go(func() error { return g.watch(work) })
 	group.Go(func() error { return g.watcher.Run(work) })
 	group.Go(func() error { return g.carry(work) })

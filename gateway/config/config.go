@@ -29,14 +29,17 @@ type Config struct {
 	Public     string     `yaml:"public"` // base URL people and providers reach us at
 	Ledger     Ledger     `yaml:"ledger"`
 	Redis      Redis      `yaml:"redis"`
-	Keys       Keys       `yaml:"keys"`
-	Agency     Agency     `yaml:"agency"`
-	Boundaries string     `yaml:"boundaries"` // GeoJSON imported by "loa areas import"; empty: none
-	Log        Log        `yaml:"log"`
-	Delivery   Delivery   `yaml:"delivery"`
-	SMS        Section    `yaml:"sms"` // registered senders and templates, decoded by the renderer
-	Channels   []Channel  `yaml:"channels"`
-	Watch      Watch      `yaml:"watch"`
+	// Witness is a file outside Data that knows how far the ledger has come, so
+	// that an old copy of it is noticed. A live deployment without Redis needs it.
+	Witness    string    `yaml:"witness"`
+	Keys       Keys      `yaml:"keys"`
+	Agency     Agency    `yaml:"agency"`
+	Boundaries string    `yaml:"boundaries"` // GeoJSON imported by "loa areas import"; empty: none
+	Log        Log       `yaml:"log"`
+	Delivery   Delivery  `yaml:"delivery"`
+	SMS        Section   `yaml:"sms"` // registered senders and templates, decoded by the renderer
+	Channels   []Channel `yaml:"channels"`
+	Watch      Watch     `yaml:"watch"`
 
 	// Warnings are faults that a live deployment would not start with, each with
 	// its place.

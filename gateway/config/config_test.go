@@ -164,9 +164,44 @@ func TestWhereNamed(t *testing.T) {
 
 func TestRedisNone(t *testing.T) {
 	t.Parallel()
-	c, err := Load(write(t, strings.Replace(good, "redis:\n  addr: 127.0.0.1:6379", "redis: none", 1)))
+	c, err := Load(write(t, strings.Replace(good, "redis:\n  addr: 127.0.0.1:6379", "redis: none\nwitness: ./witness", 1)))
 	if err != nil || !c.Redis.None {
 		t.Fatalf("%+v, %v", c, err)
+	}
+}
+
+// Without Redis something else outside the data folder must know how far the
+// ledger has come: in a live deployment it is required, elsewhere advised.
+func TestWitness(t *testing.T) {
+	t.Parallel()
+	none := strings.Replace(good, "redis:\n  addr: 127.0.0.1:6379", "redis: none", 1)
+	drill := strings.Replace(none, "deployment: live", "deployment: drill", 1)
+	for name, c := range map[string]struct {
+		text, fault string
+		warnings    int
+	}{
+		"with Redis":         {good, "", 0},
+		"live":               {none, "5:1: witness: a file outside data is required", 0},
+		"drill":              {drill, "", 1},
+		"drill, with one":    {drill + "witness: ./loa.witness\n", "", 0},
+		"in the data folder": {none + "witness: data/below/witness\n", "witness: must lie outside data", 0},
+		"the folder itself":  {none + "witness: ./data\n", "witness: must lie outside data", 0},
+		"beside, like it":    {none + "witness: ./data.witness\n", "", 0},
+		"Redis, and inside":  {good + "witness: ./data/witness\n", "witness: must lie outside data", 0},
+		"out and in again":   {none + "witness: x/../data/witness\n", "witness: must lie outside data", 0},
+		"an absolute place":  {none + "witness: /var/lib/loa.witness\n", "", 0},
+	} {
+		got, err := Load(write(t, c.text))
+		switch {
+		case c.fault != "":
+			if err == nil || !strings.Contains(err.Error(), c.fault) {
+				t.Errorf("%s: %v, want %q", name, err, c.fault)
+			}
+		case err != nil:
+			t.Errorf("%s: %v", name, err)
+		case len(got.Warnings) != c.warnings:
+			t.Errorf("%s: warnings %q", name, got.Warnings)
+		}
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -42,6 +43,7 @@ func (v *validation) check(c *Config) {
 	}
 	v.public(c)
 	v.redis(c)
+	v.witness(c)
 	if c.Ledger.Postgres != "" && !strings.HasPrefix(c.Ledger.Postgres.Reveal(), "postgres://") {
 		v.fault("ledger.postgres", "a postgres:// connection string is required")
 	}
@@ -106,6 +108,31 @@ func (v *validation) redis(c *Config) {
 			v.fault("redis.password", "at least 16 characters, and no common word, are required off loopback")
 			return
 		}
+	}
+}
+
+// witness asks for a place outside the data folder, which a backup of that
+// folder does not bring back.
+func (v *validation) witness(c *Config) {
+	if c.Witness == "" {
+		const rule = "a file outside data is required with redis: none: without it nobody notices that an old copy of the ledger was restored"
+		switch {
+		case !c.Redis.None:
+		case c.Deployment == Live:
+			v.faults = append(v.faults, fmt.Errorf("%s: witness: %s", v.where("redis"), rule))
+		default:
+			c.Warnings = append(c.Warnings, fmt.Sprintf("%s: witness: %s", v.where("redis"), rule))
+		}
+		return
+	}
+	data, err := filepath.Abs(c.Data)
+	file, failed := filepath.Abs(c.Witness)
+	if err != nil || failed != nil {
+		v.fault("witness", "must be the name of a file")
+		return
+	}
+	if in, err := filepath.Rel(data, file); err == nil && filepath.IsLocal(in) {
+		v.fault("witness", "must lie outside data")
 	}
 }
 
