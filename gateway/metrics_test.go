@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"loa/channels"
@@ -15,13 +16,19 @@ import (
 	"loa/templates"
 )
 
+var muteCalls = prometheus.NewDesc("loa_mute_calls_total", "Calls of a driver that has metrics.", nil, nil)
+
 // mute is a sender that takes everything and reaches nobody.
 type mute struct{}
 
 func (mute) Kind() channels.Kind { return channels.SMS }
 func (mute) Provider() string    { return "mute" }
 func (mute) Live() bool          { return false }
-func (mute) Connections() int    { return 7 }
+
+func (mute) Describe(to chan<- *prometheus.Desc) { to <- muteCalls }
+func (mute) Collect(to chan<- prometheus.Metric) {
+	to <- prometheus.MustNewConstMetric(muteCalls, prometheus.CounterValue, 7)
+}
 
 func (mute) Send(context.Context, channels.Message) (channels.Ack, error) {
 	return channels.Ack{}, nil
@@ -64,7 +71,7 @@ func TestMetricNames(t *testing.T) {
 		}
 		rooms[name[1]]++
 	}
-	for _, room := range []string{"delivery", "dispatch", "channel"} {
+	for _, room := range []string{"delivery", "dispatch", "mute"} {
 		if rooms[room] == 0 {
 			t.Errorf("no metric of %s: %v", room, rooms)
 		}

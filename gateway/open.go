@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"loa/channels"
 	"loa/gateway/account"
@@ -274,10 +273,10 @@ func (g *Gateway) openDriver(c config.Channel) (opened, error) {
 	o := opened{name: d.Name, kind: d.Kind, value: value}
 	g.onClose(first, d.Name, o.close)
 	g.drivers = append(g.drivers, o)
-	if hub, ok := value.(interface{ Connections() int }); ok {
-		promauto.With(g.Metrics).NewGaugeFunc(prometheus.GaugeOpts{
-			Name: "loa_channel_connections", Help: "Listeners connected now.", ConstLabels: prometheus.Labels{"channel": string(d.Kind), "driver": d.Name},
-		}, func() float64 { return float64(hub.Connections()) })
+	if c, ok := value.(prometheus.Collector); ok {
+		if err := g.Metrics.Register(c); err != nil {
+			return opened{}, fmt.Errorf("its metrics: %w", err)
+		}
 	}
 	return o, g.admit(o)
 }

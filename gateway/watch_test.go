@@ -46,7 +46,6 @@ type air struct{ heard carrier }
 
 func (a air) Kind() channels.Kind { return channels.App }
 func (a air) Live() bool          { return true }
-func (a air) Connections() int    { return 0 }
 
 func (a air) Broadcast(ctx context.Context, m channels.Message, areas []string) (channels.Ack, error) {
 	m.To = channels.Address(strings.Join(areas, ","))

@@ -8,9 +8,13 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"loa/channels"
 	"loa/channels/app/standin"
@@ -46,6 +50,42 @@ func TestAcknowledgements(t *testing.T) {
 		}
 		return n == 15
 	})
+	metricsAre(t, p.hub, `
+		loa_app_connections 20
+		loa_app_messages_total 20
+		loa_app_slow_total 0
+		loa_app_resyncs_total 20
+		loa_app_acks_total{result="dropped"} 0
+		loa_app_acks_total{result="stored"} 20`)
+}
+
+// metricsAre compares what the hub tells, without its help texts.
+func metricsAre(t *testing.T, h *Hub, want string) {
+	t.Helper()
+	reg := prometheus.NewPedanticRegistry()
+	reg.MustRegister(h)
+	families, err := reg.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			name := f.GetName()
+			for _, l := range m.GetLabel() {
+				name += fmt.Sprintf("{%s=%q}", l.GetName(), l.GetValue())
+			}
+			got = append(got, fmt.Sprint(name, " ", m.GetGauge().GetValue()+m.GetCounter().GetValue()))
+		}
+	}
+	for line := range strings.SplitSeq(strings.TrimSpace(want), "\n") {
+		if line = strings.TrimSpace(line); !slices.Contains(got, line) {
+			t.Errorf("no %s in %q", line, got)
+		}
+	}
+	if problems, err := testutil.CollectAndLint(h); err != nil || len(problems) > 0 {
+		t.Errorf("names: %v %v", problems, err)
+	}
 }
 
 func TestForgedAcknowledgements(t *testing.T) {
@@ -194,7 +234,7 @@ func TestClose(t *testing.T) {
 		t.Fatal("close does not end")
 	}
 	t.Logf("closed in %v", time.Since(began))
-	if n := h.Connections(); n != 0 {
+	if n := h.connections(); n != 0 {
 		t.Errorf("%d connections left", n)
 	}
 	if _, resp, err := p.dial(t, nil); err == nil || resp.StatusCode != 503 {

@@ -60,7 +60,7 @@ func (a *acks) take(c *conn, in *clientFrame) string {
 	select {
 	case a.queue <- ack{from: c, stage: in.Stage, receipt: r}:
 	default:
-		a.hub.acksDropped.Add(1)
+		a.hub.did.acksDropped.Add(1)
 	}
 	return ""
 }
@@ -106,6 +106,7 @@ func (a *acks) hand(ctx context.Context, batch []ack) {
 		err := a.hub.deps.Sink(ctx, receipts...)
 		switch {
 		case err == nil:
+			a.hub.did.acksStored.Add(int64(len(batch)))
 			for _, b := range batch {
 				b.from.acknowledge(b)
 			}
@@ -122,7 +123,7 @@ func (a *acks) hand(ctx context.Context, batch []ack) {
 		select {
 		case <-time.After(pause):
 		case <-ctx.Done():
-			a.hub.acksDropped.Add(int64(len(batch)))
+			a.hub.did.acksDropped.Add(int64(len(batch)))
 			return
 		}
 	}

@@ -56,7 +56,6 @@ import (
 	"regexp"
 	"strconv"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -150,7 +149,7 @@ type Hub struct {
 	running sync.WaitGroup  // the hub's own goroutines
 	serving sync.WaitGroup  // connections
 
-	slow, acksDropped atomic.Int64
+	did counts
 }
 
 // Open checks the configuration and starts a hub without listeners.
@@ -254,26 +253,6 @@ func (h *Hub) Broadcast(ctx context.Context, m channels.Message, areas []string)
 		}
 	}
 	return channels.Ack{Outcome: channels.Accepted}, nil
-}
-
-// Listening counts the anonymous listeners in a commune now.
-func (h *Hub) Listening(commune string) int {
-	h.mu.RLock()
-	defer h.mu.RUnlock()
-	n := 0
-	for c := range h.communes[commune] {
-		if c.install == nil {
-			n++
-		}
-	}
-	return n
-}
-
-// Connections counts all listeners now.
-func (h *Hub) Connections() int {
-	h.mu.RLock()
-	defer h.mu.RUnlock()
-	return len(h.conns)
 }
 
 // AckBytes are the bytes an install signs to acknowledge a message.

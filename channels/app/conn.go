@@ -122,7 +122,7 @@ func (c *conn) end(f *frame) {
 	c.closed = true
 	c.held = nil
 	if f == tooSlow {
-		c.hub.slow.Add(1)
+		c.hub.did.slow.Add(1)
 		clear(c.queue)
 		c.queue = c.queue[:0]
 	}
@@ -165,6 +165,9 @@ func (c *conn) drain() {
 			c.mu.Unlock()
 			_ = c.ws.Close() // the reader notices
 			return
+		}
+		if f.id != 0 {
+			c.hub.did.messages.Add(1)
 		}
 		if f.last { // the client has a moment to answer the close
 			_ = c.ws.SetReadDeadline(time.Now().Add(closeGrace))

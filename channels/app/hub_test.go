@@ -254,7 +254,7 @@ func TestSnapshotFails(t *testing.T) {
 	if code := c.closed(); code != 1013 {
 		t.Errorf("close code %d, want 1013", code)
 	}
-	eventually(t, "the connection to be forgotten", func() bool { return p.hub.Connections() == 0 })
+	eventually(t, "the connection to be forgotten", func() bool { return p.hub.connections() == 0 })
 	p.mu.Lock()
 	p.fail = nil
 	p.mu.Unlock()
@@ -262,22 +262,6 @@ func TestSnapshotFails(t *testing.T) {
 	c.say(`{"type":"hello","communes":["06652"]}`)
 	if h := c.hear(); h.Type != "welcome" {
 		t.Errorf("after the fault: %v", h)
-	}
-}
-
-func TestListening(t *testing.T) {
-	t.Parallel()
-	p := start(t, roomy())
-	p.gather(t, 7, standin.Options{Anonymous: func(i int) bool { return i < 4 }, Communes: func(i int) []string {
-		return [][]string{{"06652"}, {"06652", "06655"}}[i%2]
-	}})
-	for a, want := range map[string]int{"06652": 4, "06655": 2, "11365": 0} {
-		if n := p.hub.Listening(a); n != want {
-			t.Errorf("%d anonymous listeners in %s, want %d", n, a, want)
-		}
-	}
-	if n := p.hub.Connections(); n != 7 {
-		t.Errorf("%d connections, want 7", n)
 	}
 }
 

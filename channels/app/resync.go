@@ -136,6 +136,7 @@ func (c *conn) join(have []reference) error {
 		}
 	}
 	c.joining = false
+	h.did.resyncs.Add(1)
 	held := c.held
 	c.held = nil
 	for _, f := range held {

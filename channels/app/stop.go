@@ -106,16 +106,4 @@ func (h *Hub) Close() error {
 	return nil
 }
 
-// Stats are the hub's counts.
-type Stats struct {
-	Connections int
-	Slow        int64 // listeners closed because their queue was full
-	AcksDropped int64 // acknowledgements that were not handed over, for the clients to repeat
-}
-
-// Stats tells how the hub is doing.
-func (h *Hub) Stats() Stats {
-	return Stats{Connections: h.Connections(), Slow: h.slow.Load(), AcksDropped: h.acksDropped.Load()}
-}
-
 var _ io.Closer = (*Hub)(nil)

@@ -149,7 +149,7 @@ func TestSendNeverDialsPrivate(t *testing.T) {
 	d := newDialer("", time.Second, time.Now)
 	d.connect = net.connect
 	d.lookup = func(context.Context, string) ([]netip.Addr, error) { return addrs("10.1.2.3"), nil }
-	s.http = newTransport(s.config, d)
+	s.http = newTransport(s.config, d, s.did)
 	_, e := send(t, s, message(channels.Address(doc("https://fcm.googleapis.com/fcm/send/x", goodPoint, goodAuth))))
 	if e == nil || e.Fault != channels.FaultTransient {
 		t.Errorf("error %v, want transient", e)

@@ -86,6 +86,7 @@ type Sender struct {
 	signer *signer
 	http   *http.Transport
 	now    func() time.Time
+	did    *counts
 }
 
 // Open checks the configuration and makes a Sender. It does not dial.
@@ -103,17 +104,19 @@ func Open(c Config, d channels.Deps) (*Sender, error) {
 	}
 	c.PrivateKey = "" // the signer has it
 	dial := newDialer(hostport, c.ConnectTimeout, d.Now)
-	return &Sender{config: c, origin: d.Origin, signer: sign, http: newTransport(c, dial), now: d.Now}, nil
+	did := &counts{}
+	return &Sender{config: c, origin: d.Origin, signer: sign, http: newTransport(c, dial, did), now: d.Now, did: did}, nil
 }
 
-func newTransport(c Config, d *dialer) *http.Transport {
+func newTransport(c Config, d *dialer, did *counts) *http.Transport {
 	return &http.Transport{ // no proxy: it would dial for us, unchecked
 		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
 			conn, err := d.dial(ctx, network, address)
 			if err != nil {
 				return nil, err
 			}
-			return gather(conn), nil
+			did.connections.Add(1)
+			return gather(&counted{Conn: conn, did: did}), nil
 		},
 		ForceAttemptHTTP2:      true,
 		DisableCompression:     true,
@@ -210,12 +213,14 @@ func (s *Sender) Send(ctx context.Context, m channels.Message) (channels.Ack, er
 		if body.abandon() {
 			fault = channels.FaultTransient
 		}
+		s.did.answered(0)
 		return channels.Ack{}, &channels.Error{Fault: fault, Err: plain(err)}
 	}
 	if 0 <= resp.ContentLength && resp.ContentLength <= drainMax {
 		_, _ = io.Copy(io.Discard, resp.Body) // only so that the connection can be used again
 	}
 	_ = resp.Body.Close() // the status has already answered
+	s.did.answered(resp.StatusCode)
 	return classify(resp, s.now())
 }
 

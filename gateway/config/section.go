@@ -21,9 +21,6 @@ func (s *Section) UnmarshalYAML(n ast.Node) error {
 	return nil
 }
 
-// Present reports whether the file has the section.
-func (s Section) Present() bool { return s.node != nil }
-
 // Dir is the folder that relative paths of the section are meant from.
 func (s Section) Dir() string { return filepath.Dir(s.file) }
 
