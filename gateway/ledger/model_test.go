@@ -197,11 +197,11 @@ func (m *model) advance(t *rapid.T) {
 		}
 	}
 	holder := b.holder && !b.lost && s.Fence == b.fence
-	want := delivery.Verdict{Lost: !holder, Dead: !m.live(b)}
+	want := delivery.Verdict{Lost: !holder, Dead: m.cases[b.Alert].State != alert.Approved, Expired: !b.Expires.After(m.now)}
 	for _, d := range s.Settle {
 		m.settle(b, d, holder)
 	}
-	if holder && !want.Dead && !s.Return {
+	if holder && m.live(b) && !s.Return {
 		want.Started = m.start(b, s)
 	}
 	if holder {
