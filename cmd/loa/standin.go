@@ -66,8 +66,11 @@ func newStandinSMSCommand() *cobra.Command {
 	flags.DurationVar(&opt.RetryAfter, "retry-after", 0, "sent with a 429")
 	flags.Float64Var(&opt.Bad, "bad", 0, "`share` of numbers that are bad on purpose, 0 to 1")
 	flags.Uint64Var(&opt.Seed, "seed", 1, "decides which numbers are bad")
-	flags.StringVar(&fault, "fault", "", "accept-then-timeout, error-after-accept, cut-json, slow, outage or revoked")
+	flags.StringVar(&fault, "fault", "", "accept-then-timeout, error-after-accept, cut-json, slow, html, nameless, endless, odd, outage, revoked or throttle; POST /faults changes it")
 	flags.Float64Var(&opt.Share, "share", 1, "`share` of requests that meet the fault")
+	flags.Float64Var(&opt.Drain, "drain", 0, "messages per second that leave the carrier's queue, 0 for at once")
+	flags.IntVar(&opt.Queue, "queue", 0, "messages in the carrier's queue before 21611, 0 for no limit")
+	flags.BoolVar(&opt.Callbacks.Chaos, "callback-chaos", false, "callbacks come in reverse, and some several times")
 	flags.DurationVar(&opt.Callbacks.Delay, "callback-delay", 0, "between taking a message and reporting its end")
 	return cmd
 }

@@ -126,12 +126,17 @@ type Delivery struct {
 
 // Channel is one configured driver.
 type Channel struct {
-	Driver    string  `yaml:"driver"`
-	Origin    string  `yaml:"origin"`     // the one http or loopback provider origin admitted in drill and demo
-	Workers   int     `yaml:"workers"`    // 0: default of the medium
-	Window    int     `yaml:"window"`     // sends in flight per worker, at most 256; 0: default of the medium
-	PerSecond int     `yaml:"per_second"` // 0: unlimited
-	Settings  Section `yaml:"settings"`   // the driver's own
+	Driver    string `yaml:"driver"`
+	Origin    string `yaml:"origin"`     // the one http or loopback provider origin admitted in drill and demo
+	Workers   int    `yaml:"workers"`    // 0: default of the medium
+	Window    int    `yaml:"window"`     // sends in flight per worker, at most 256; 0: default of the medium
+	PerSecond int    `yaml:"per_second"` // 0: unlimited
+	// Several SMS drivers are several ways of one channel. Prefixes are of the
+	// numbers ("+8496") that this one is preferred for; none: of no numbers more
+	// than of others. Among equals the lower cost goes first, then the order here.
+	Prefixes []string `yaml:"prefixes"`
+	Cost     int      `yaml:"cost"`     // of a part of a message, in any unit that all share
+	Settings Section  `yaml:"settings"` // the driver's own
 }
 
 // Default is what "loa serve" runs on without a configuration file: everything

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/url"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -170,9 +171,23 @@ func (v *validation) channels(c *Config) {
 		if ch.PerSecond < 0 {
 			v.fault(key+".per_second", "must not be negative")
 		}
+		v.route(key, &ch)
 		if ch.Origin != "" {
 			v.origin(c, key+".origin", ch.Origin)
 		}
+	}
+}
+
+var prefixForm = regexp.MustCompile(`^\+[1-9][0-9]{0,6}$`)
+
+func (v *validation) route(key string, ch *Channel) {
+	for i, p := range ch.Prefixes {
+		if !prefixForm.MatchString(p) || slices.Contains(ch.Prefixes[:i], p) {
+			v.fault(fmt.Sprintf("%s.prefixes[%d]", key, i), "+ and one to seven digits of numbers, each once")
+		}
+	}
+	if ch.Cost < 0 {
+		v.fault(key+".cost", "must not be negative")
 	}
 }
 

@@ -2,6 +2,7 @@ package historytest
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"iter"
 	"time"
@@ -31,10 +32,25 @@ type smsLine struct {
 	told
 }
 
-// told is what an entry may say of its answer.
+// told is what a line may say of its answer.
 type told struct {
-	Answer *int `json:"answer"` // HTTP status that the caller was told, 0 for none
+	Taken  *bool `json:"taken"`  // false: a request that was refused, which is no entry
+	Answer *int  `json:"answer"` // HTTP status that the caller was told, 0 for none
+	Mono   int64 `json:"mono"`   // when, of the monotonic clock; 0 if it was not kept
 }
+
+// errRefused marks a line that is no entry.
+var errRefused = errors.New("not taken")
+
+// at is when the line was written, on the monotonic clock.
+func (t told) at(run Run, wall time.Time) int64 {
+	if t.Mono > 0 {
+		return t.Mono
+	}
+	return run.Place(wall)
+}
+
+func (t told) refused() bool { return t.Taken != nil && !*t.Taken }
 
 // reason marks a message that was taken and whose caller was told otherwise, or
 // nothing.
@@ -52,7 +68,10 @@ func (t told) reason() string {
 // never answered and is left out.
 func SMSBooks(path, provider string, run Run, who func(number string) int64) History {
 	return books(path, func(l smsLine) (Event, error) {
-		e := Event{T: run.Place(l.At), Kind: KindBook, Channel: channels.SMS, Provider: provider, Ref: l.Ref, Outcome: channels.Accepted.String(), Reason: l.reason()}
+		if l.refused() {
+			return Event{}, errRefused
+		}
+		e := Event{T: l.at(run, l.At), Kind: KindBook, Channel: channels.SMS, Provider: provider, Ref: l.Ref, Outcome: channels.Accepted.String(), Reason: l.reason()}
 		if l.SID == "" || l.At.IsZero() {
 			return e, fmt.Errorf("sid and at: must be set")
 		}
@@ -82,11 +101,14 @@ type pushLine struct {
 // recipient holds a subscription, 0 if none.
 func PushBooks(path, provider string, run Run, who func(subscription int) int64) History {
 	return books(path, func(l pushLine) (Event, error) {
+		if l.refused() {
+			return Event{}, errRefused
+		}
 		if l.Subscription == nil || l.At.IsZero() {
 			return Event{}, fmt.Errorf("subscription and at: must be set")
 		}
 		return Event{
-			T: run.Place(l.At), Kind: KindBook, Channel: channels.WebPush, Provider: provider, Outcome: channels.Accepted.String(),
+			T: l.at(run, l.At), Kind: KindBook, Channel: channels.WebPush, Provider: provider, Outcome: channels.Accepted.String(),
 			Alert: l.Alert, Revision: l.Revision, Recipient: orNobody(who(*l.Subscription)), Reason: l.reason(),
 		}, nil
 	})
@@ -109,6 +131,9 @@ func books[L any](path string, read func(L) (Event, error)) History {
 				return fmt.Errorf("historytest: books line %d: not an entry", n) // its text may hold a number
 			}
 			e, err := read(l)
+			if errors.Is(err, errRefused) {
+				return nil
+			}
 			if err != nil {
 				return fmt.Errorf("historytest: books line %d: %w", n, err)
 			}
@@ -150,6 +175,77 @@ func AppBooks(shown iter.Seq[Shown], run Run, who func(install int) int64) Histo
 				if !yield(e, nil) {
 					return
 				}
+			}
+		}
+	}
+}
+
+// appLine is a line of the app crowd's books: a frame that an install got.
+type appLine struct {
+	Install  int       `json:"install"`
+	Frame    string    `json:"kind"` // welcome or alert
+	Alert    string    `json:"alert"`
+	Revision int       `json:"revision"`
+	Language string    `json:"language"`
+	At       time.Time `json:"at"`
+	told
+}
+
+// AppFile reads the books file of the app crowd, as AppBooks does what it
+// remembers: an entry for the first copy that an install of a recipient got, an
+// event of the install's stream for every copy. A welcome is a resync: what is
+// in force is told anew.
+func AppFile(path string, run Run, who func(install int) int64) History {
+	type copyOf struct {
+		install int
+		revisionName
+	}
+	return func(yield func(Event, error) bool) {
+		seen := map[copyOf]bool{}
+		for e, err := range appFrames(path, run) {
+			if err != nil {
+				yield(e.event, err)
+				return
+			}
+			key := copyOf{e.install, revisionName{e.event.Alert, e.event.Revision}}
+			if id := who(e.install); id != 0 && !e.event.Resync && !seen[key] {
+				b := e.event
+				b.Kind, b.ID, b.Channel, b.Provider, b.Outcome, b.Recipient = KindBook, "", channels.App, string(channels.App), channels.Accepted.String(), id
+				if !yield(b, nil) {
+					return
+				}
+			}
+			seen[key] = true
+			if !yield(e.event, nil) {
+				return
+			}
+		}
+	}
+}
+
+type appFrame struct {
+	install int
+	event   Event
+}
+
+func appFrames(path string, run Run) iter.Seq2[appFrame, error] {
+	return func(yield func(appFrame, error) bool) {
+		var install int
+		for e, err := range books(path, func(l appLine) (Event, error) {
+			install = l.Install
+			e := Event{T: l.at(run, l.At), Kind: KindStream, ID: fmt.Sprintf("%d %s", l.Install, l.Language), Alert: l.Alert, Revision: l.Revision}
+			switch {
+			case l.At.IsZero():
+				return e, fmt.Errorf("at: must be set")
+			case l.Frame == "welcome":
+				e.Resync = true
+			case l.Frame != "alert" || l.Alert == "" || l.Revision < 1:
+				return e, fmt.Errorf("kind, alert and revision: must be set")
+			}
+			return e, nil
+		}) {
+			if !yield(appFrame{install, e}, err) {
+				return
 			}
 		}
 	}

@@ -175,6 +175,62 @@ func TestSecondCopyInTheBooks(t *testing.T) {
 	}
 }
 
+// What a provider refused stands in its books and is no message, and a line is
+// placed by the monotonic clock if it was kept.
+func TestRefusedLines(t *testing.T) {
+	t.Parallel()
+	s := tell(t)
+	s.sms = append(s.sms, `{"taken":false,"to":"+84999999999","answer":429,"code":20429,"at":"2026-09-07T06:00:04Z","mono":9000000000}`)
+	s.push = append(s.push, `{"taken":false,"subscription":8,"answer":410,"at":"2026-09-07T06:00:04Z","mono":9000000000}`)
+	if r := s.check(t); len(r.In(Invalid)) > 0 {
+		t.Errorf("refused lines count:\n%s", &r)
+	}
+	s.sms[1] = strings.Replace(s.sms[1], `{"sid"`, `{"mono":22000000000,"sid"`, 1) // after the stop
+	if r := s.check(t); !slices.Contains(r.In(Invalid), "I4") {
+		t.Errorf("the monotonic time is not used:\n%s", &r)
+	}
+}
+
+func TestAppFile(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "app.books")
+	text := `{"at":"2026-09-07T06:00:01Z","mono":6000000000,"install":9,"kind":"welcome"}
+{"at":"2026-09-07T06:00:02Z","mono":7000000000,"install":9,"kind":"alert","alert":"A","revision":1,"language":"vi"}
+{"at":"2026-09-07T06:00:02Z","mono":7500000000,"install":10,"kind":"alert","alert":"A","revision":1,"language":"vi"}
+{"at":"2026-09-07T06:00:02Z","mono":8000000000,"install":9,"kind":"alert","alert":"A","revision":1,"language":"vi"}
+`
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var books, stream, resyncs int
+	for e, err := range AppFile(path, Run{}, func(i int) int64 { return map[int]int64{9: 4}[i] }) {
+		switch {
+		case err != nil:
+			t.Fatal(err)
+		case e.Kind == KindBook:
+			books++
+			if e.Recipient != 4 || e.Alert != "A" || e.T != 7*sec {
+				t.Errorf("%+v", e)
+			}
+		case e.Resync:
+			resyncs++
+		default:
+			stream++
+		}
+	}
+	if books != 1 || stream != 3 || resyncs != 1 {
+		t.Errorf("%d books, %d shown, %d welcomes", books, stream, resyncs)
+	}
+	if err := os.WriteFile(path, []byte(`{"install":9,"kind":"alert"}`+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, err := range AppFile(path, Run{}, func(int) int64 { return 1 }) {
+		if err == nil {
+			t.Error("a line without a time was believed")
+		}
+	}
+}
+
 func TestBooksThatCannotBeBelieved(t *testing.T) {
 	t.Parallel()
 	s := tell(t)

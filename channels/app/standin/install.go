@@ -198,6 +198,7 @@ func (in *install) hello(ws *websocket.Conn) error {
 func (in *install) handle(ws *websocket.Conn, f serverFrame) error {
 	switch f.Type {
 	case "welcome":
+		in.crowd.enter(frameLine{Install: in.number, Kind: f.Type, Language: in.crowd.opts.Language})
 		in.welcome(f.InForce)
 		return nil
 	case "acked":
@@ -208,6 +209,7 @@ func (in *install) handle(ws *websocket.Conn, f serverFrame) error {
 			in.crowd.broken.Add(1)
 			return nil
 		}
+		in.crowd.enter(frameLine{Install: in.number, Kind: f.Type, Alert: f.Alert, Revision: f.Revision, Language: f.Language})
 		in.show(f)
 		if is(in.crowd.opts.Anonymous, in.number) {
 			return nil

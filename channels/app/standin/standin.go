@@ -9,11 +9,16 @@ import (
 	"crypto/ed25519"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"io"
 	"iter"
 	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // Options describe a crowd.
@@ -27,6 +32,7 @@ type Options struct {
 	Confirms  func(i int) bool     // whose person presses the button at once; nobody when nil
 	Deaf      func(i int) bool     // says hello and never reads a byte; nobody when nil
 	Parallel  int                  // connections being opened at once; 16 when zero
+	Books     io.Writer            // gets a JSON line for every welcome and alert that an install got; none when nil
 	Pause     time.Duration        // longest random wait before the first return, doubling up to 16 times; 1 s when zero
 }
 
@@ -40,6 +46,9 @@ type Crowd struct {
 
 	mu       sync.Mutex
 	installs map[int]*install
+
+	writing sync.Mutex
+	failed  error
 }
 
 // New makes a crowd that has not connected yet.
@@ -111,6 +120,41 @@ func (c *Crowd) Books() iter.Seq[Entry] {
 			}
 		}
 	}
+}
+
+// frameLine is a line of Options.Books.
+type frameLine struct {
+	At       time.Time `json:"at"`
+	Mono     int64     `json:"mono"` // of the machine's monotonic clock, nanoseconds
+	Install  int       `json:"install"`
+	Kind     string    `json:"kind"` // welcome or alert
+	Alert    string    `json:"alert,omitempty"`
+	Revision int       `json:"revision,omitempty"`
+	Language string    `json:"language,omitempty"`
+}
+
+// enter writes a frame into the books.
+func (c *Crowd) enter(l frameLine) {
+	if c.opts.Books == nil {
+		return
+	}
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	var ts unix.Timespec
+	err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts)
+	l.At, l.Mono = time.Now().UTC(), ts.Nano()
+	line, failed := json.Marshal(l)
+	if err = errors.Join(err, failed); err == nil {
+		_, err = c.opts.Books.Write(append(line, '\n'))
+	}
+	c.failed = errors.Join(c.failed, err)
+}
+
+// BooksErr is what writing Options.Books met.
+func (c *Crowd) BooksErr() error {
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	return c.failed
 }
 
 // Repeats counts the copies beyond the first.

@@ -1,6 +1,7 @@
 package standin
 
 import (
+	"bytes"
 	"cmp"
 	"crypto/subtle"
 	"encoding/json"
@@ -29,6 +30,8 @@ func (c *Carrier) routes() *http.ServeMux {
 	mux.Handle("GET /2010-04-01/Accounts/{sid}/Messages.json", c.authorised(c.list))
 	mux.Handle("GET /2010-04-01/Accounts/{sid}/Messages/{message}", c.authorised(c.fetch))
 	mux.Handle("GET /2010-04-01/Accounts/{account}", c.authorised(c.account))
+	mux.HandleFunc("POST /faults", c.serveFaults)
+	mux.HandleFunc("GET /stats", c.serveStats)
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { refuse(w, http.StatusNotFound, 20404) })
 	return mux
 }
@@ -39,7 +42,7 @@ func (c *Carrier) authorised(next http.HandlerFunc) http.Handler {
 		user, token, _ := r.BasicAuth()
 		mine := subtle.ConstantTimeCompare([]byte(user), []byte(c.opt.AccountSID)) &
 			subtle.ConstantTimeCompare([]byte(token), []byte(c.opt.AuthToken))
-		if mine != 1 || r.Method == http.MethodGet && c.broken.Load().fault == FaultRevoked {
+		if mine != 1 || r.Method == http.MethodGet && c.broken.Load().Fault == FaultRevoked {
 			w.Header().Set("WWW-Authenticate", `Basic realm="Twilio API"`)
 			refuse(w, http.StatusUnauthorized, 20003)
 			return
@@ -55,40 +58,75 @@ func (c *Carrier) authorised(next http.HandlerFunc) http.Handler {
 // create takes a message, or says why not.
 func (c *Carrier) create(w http.ResponseWriter, r *http.Request) {
 	c.requests.Add(1)
-	fault := c.breaks()
-	switch fault {
-	case FaultOutage:
+	r.Body = http.MaxBytesReader(w, r.Body, maxRequest)
+	parsed := r.ParseForm()
+	to := r.PostForm.Get("To")
+	fault := c.breaks(to)
+	switch {
+	case fault == FaultOutage:
+		c.books.refused(to, http.StatusServiceUnavailable, 0, c.opt.Now())
 		http.Error(w, "upstream connect error", http.StatusServiceUnavailable)
 		return
-	case FaultRevoked:
-		refuse(w, http.StatusUnauthorized, 20003)
+	case fault == FaultRevoked:
+		c.refuse(w, to, http.StatusUnauthorized, 20003)
 		return
-	}
-	if c.limit != nil && !c.limit.AllowN(c.opt.Now(), 1) {
-		c.throttled.Add(1)
-		if c.opt.RetryAfter > 0 {
-			w.Header().Set("Retry-After", strconv.Itoa(int((c.opt.RetryAfter+time.Second-1)/time.Second)))
-		}
-		refuse(w, http.StatusTooManyRequests, 20429)
+	case fault == FaultThrottle:
+		c.throttle(w, to, c.broken.Load().RetryAfter)
 		return
-	}
-	r.Body = http.MaxBytesReader(w, r.Body, maxRequest)
-	if err := r.ParseForm(); err != nil {
+	case c.limit != nil && !c.limit.AllowN(c.opt.Now(), 1):
+		c.throttle(w, to, int((c.opt.RetryAfter+time.Second-1)/time.Second))
+		return
+	case parsed != nil:
 		c.refused.Add(1)
-		refuse(w, http.StatusBadRequest, 20001)
+		c.refuse(w, to, http.StatusBadRequest, 20001)
 		return
 	}
-	if code := c.faulty(r.PostForm); code != 0 {
+	wrong := c.faulty(r.PostForm)
+	code := cmp.Or(wrong, c.code(to))
+	if wrong != 0 || atCreation(code) {
 		c.refused.Add(1)
-		refuse(w, http.StatusBadRequest, code)
+		c.refuse(w, to, http.StatusBadRequest, code)
 		return
 	}
-	e, err := c.take(r.PostForm)
+	wait, ok := c.queue.enter(c.opt.Now())
+	if !ok {
+		c.refused.Add(1)
+		c.refuse(w, to, http.StatusBadRequest, 21611)
+		return
+	}
+	e, err := c.take(r.PostForm, code, wait, told(fault))
 	if err != nil {
 		refuse(w, http.StatusInternalServerError, 20500)
 		return
 	}
 	c.answer(w, r, fault, e)
+}
+
+// refuse answers that nothing was taken, and keeps that.
+func (c *Carrier) refuse(w http.ResponseWriter, to string, status, code int) {
+	c.books.refused(to, status, code, c.opt.Now())
+	refuse(w, status, code)
+}
+
+func (c *Carrier) throttle(w http.ResponseWriter, to string, seconds int) {
+	c.throttled.Add(1)
+	if seconds > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(seconds))
+	}
+	c.refuse(w, to, http.StatusTooManyRequests, 20429)
+}
+
+// told is the status that the sender of a message learns, 0 if none that it can
+// make sense of.
+func told(fault Fault) int {
+	switch fault {
+	case FaultNone:
+		return http.StatusCreated
+	case FaultError:
+		return http.StatusInternalServerError
+	default:
+		return 0
+	}
 }
 
 // faulty returns the code of what is wrong with a request to send, or 0.
@@ -128,14 +166,17 @@ func (c *Carrier) faulty(form url.Values) int {
 	return 0
 }
 
-// take enters a message in the books and sets its reports going.
-func (c *Carrier) take(form url.Values) (Entry, error) {
+// take enters a message in the books and sets its reports going. A code, if it
+// is not 0, is reported when the message has waited.
+func (c *Carrier) take(form url.Values, code int, wait time.Duration, answer int) (Entry, error) {
 	callback := form.Get("StatusCallback")
 	e := Entry{
 		To: form.Get("To"), From: cmp.Or(form.Get("MessagingServiceSid"), form.Get("From")), Body: form.Get("Body"),
-		Ref: refOf(callback), Status: "delivered", At: c.opt.Now().UTC(),
+		Ref: refOf(callback), Status: "delivered", At: c.opt.Now().UTC(), Mono: monotonic(), Answer: answer,
 	}
-	if !c.registered(e.Body) {
+	if code != 0 {
+		e.Status, e.Code = "undelivered", code
+	} else if !c.registered(e.Body) {
 		e.Status, e.Code = "undelivered", 30007
 	} else if bad, is := Verdict(e.To, c.opt.Seed, c.opt.Bad); is {
 		e.Status, e.Code = "undelivered", bad.Code
@@ -148,7 +189,7 @@ func (c *Carrier) take(form url.Values) (Entry, error) {
 	}
 	c.accepted.Add(1)
 	if callback != "" {
-		c.caller.report(report{url: callback, entry: e, status: "sent"}, report{url: callback, entry: e, status: e.Status})
+		c.caller.report(wait, report{url: callback, entry: e, status: "sent"}, report{url: callback, entry: e, status: e.Status})
 	}
 	return e, nil
 }
@@ -185,8 +226,33 @@ func (c *Carrier) answer(w http.ResponseWriter, r *http.Request, fault Fault, e 
 		_ = emit(w, raw[:len(raw)/2]) // the sender may be gone
 	case FaultSlow:
 		c.drip(w, r, encode(c.message(e)))
+	case FaultHTML:
+		w.Header().Set("Content-Type", "text/html")
+		_ = emit(w, []byte("<!doctype html><title>OK</title><p>OK"))
+	case FaultNameless:
+		m := c.message(e)
+		m.SID = ""
+		reply(w, http.StatusCreated, m)
+	case FaultEndless:
+		c.pour(w, r)
 	default:
 		reply(w, http.StatusCreated, c.message(e))
+	}
+}
+
+// endless is how much is poured, in octets.
+const endless = 100 << 20
+
+// pour sends far more than any answer has.
+func (c *Carrier) pour(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(http.StatusCreated)
+	part := bytes.Repeat([]byte(" "), 64<<10)
+	for sent := 0; sent < endless && r.Context().Err() == nil; sent += len(part) {
+		if emit(w, part) != nil {
+			return
+		}
+		c.poured.Add(int64(len(part)))
 	}
 }
 
@@ -217,7 +283,7 @@ func (c *Carrier) drip(w http.ResponseWriter, r *http.Request, raw []byte) {
 // what they do to a message that is still queued is not for a stand-in to say.
 func (c *Carrier) list(w http.ResponseWriter, r *http.Request) {
 	query := r.URL.Query()
-	if c.broken.Load().fault == FaultOutage {
+	if c.broken.Load().Fault == FaultOutage {
 		http.Error(w, "upstream connect error", http.StatusServiceUnavailable)
 		return
 	}

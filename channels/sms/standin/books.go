@@ -10,6 +10,8 @@ import (
 	"os"
 	"sync"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // Entry is one message the carrier took.
@@ -22,6 +24,18 @@ type Entry struct {
 	Status string    `json:"status"`         // what becomes of it: "delivered" or "undelivered"
 	Code   int       `json:"code,omitempty"` // why it is not delivered
 	At     time.Time `json:"at,omitzero"`    // when it was taken
+	Mono   int64     `json:"mono,omitempty"` // then, of the machine's monotonic clock, nanoseconds
+	Answer int       `json:"answer"`         // HTTP status that the sender was told, 0 for none it can make sense of
+}
+
+// Refusal is a request that the carrier did not take.
+type Refusal struct {
+	Taken  bool      `json:"taken"` // false, which tells it from an Entry
+	To     string    `json:"to,omitempty"`
+	Answer int       `json:"answer"` // HTTP status
+	Code   int       `json:"code,omitempty"`
+	At     time.Time `json:"at"`
+	Mono   int64     `json:"mono"`
 }
 
 // Books hold every message taken, in order. With a file, an entry is durable
@@ -89,21 +103,39 @@ func endLine(f *os.File) error {
 	return err
 }
 
-// ReadBooks reads a file of books. A line cut short by a crash is left out, as
-// nobody was answered for it.
+// ReadBooks reads the messages taken from a file of books. A line cut short by
+// a crash is left out, as nobody was answered for it.
 func ReadBooks(path string) ([]Entry, error) {
+	return readLines(path, func(line []byte) (e Entry, ok bool) {
+		ok = json.Unmarshal(line, &e) == nil && e.SID != ""
+		return e, ok
+	})
+}
+
+// ReadRefusals reads what was not taken from a file of books. The last of it
+// may be missing after a crash.
+func ReadRefusals(path string) ([]Refusal, error) {
+	return readLines(path, func(line []byte) (Refusal, bool) {
+		var l struct {
+			Refusal
+			Taken *bool `json:"taken"`
+		}
+		return l.Refusal, json.Unmarshal(line, &l) == nil && l.Taken != nil && !*l.Taken
+	})
+}
+
+func readLines[T any](path string, parse func(line []byte) (T, bool)) ([]T, error) {
 	raw, err := os.ReadFile(path) // #nosec G304 -- the caller names the file
 	if err != nil {
 		return nil, fmt.Errorf("books: %w", err)
 	}
-	var entries []Entry
+	var all []T
 	for line := range bytes.Lines(raw) {
-		var e Entry
-		if json.Unmarshal(line, &e) == nil && e.SID != "" {
-			entries = append(entries, e)
+		if v, ok := parse(line); ok {
+			all = append(all, v)
 		}
 	}
-	return entries, nil
+	return all, nil
 }
 
 // All walks over the entries, oldest first.
@@ -181,8 +213,27 @@ func (b *Books) add(e Entry, name func(n int) string) (Entry, error) {
 	return e, wait.err
 }
 
+// refused keeps a request that was not taken. Nobody waits until that is
+// durable.
+func (b *Books) refused(to string, status, code int, at time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if _, err := b.write(Refusal{To: to, Answer: status, Code: code, At: at.UTC(), Mono: monotonic()}); err != nil && !errors.Is(err, errClosed) {
+		b.err = errors.Join(b.err, err)
+	}
+}
+
+// monotonic is CLOCK_MONOTONIC in nanoseconds, the same in all processes.
+func monotonic() int64 {
+	var ts unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts); err != nil {
+		return 0
+	}
+	return ts.Nano()
+}
+
 // write adds a line to those waiting; the caller holds the lock.
-func (b *Books) write(e Entry) (*flush, error) {
+func (b *Books) write(e any) (*flush, error) {
 	if b.file == nil {
 		return nil, nil
 	}

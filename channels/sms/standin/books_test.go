@@ -63,7 +63,7 @@ func TestBooksSurviveACrash(t *testing.T) {
 			t.Fatal(err)
 		}
 		for range n {
-			if _, err := c.take(form(nil)); err != nil {
+			if _, err := c.take(form(nil), 0, 0, http.StatusCreated); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -117,7 +117,7 @@ func TestBooksThatFail(t *testing.T) {
 	if err := c.Close(); err == nil {
 		t.Error("closing said nothing of books that failed")
 	}
-	if _, err := c.take(form(nil)); err == nil {
+	if _, err := c.take(form(nil), 0, 0, http.StatusCreated); err == nil {
 		t.Error("a closed carrier took a message")
 	}
 }

@@ -97,8 +97,9 @@ func newCaller(o Options) *caller {
 	return c
 }
 
-// report queues the statuses of one message, in order unless chaos is wanted.
-func (c *caller) report(rs ...report) {
+// report queues the statuses of one message after a wait, in order unless chaos
+// is wanted.
+func (c *caller) report(wait time.Duration, rs ...report) {
 	if c.opt.Chaos {
 		slices.Reverse(rs)
 		for range mix(c.seed, c.drawn.Add(1)) % 3 {
@@ -108,8 +109,8 @@ func (c *caller) report(rs ...report) {
 	c.mu.Lock()
 	c.open += len(rs)
 	c.mu.Unlock()
-	if c.opt.Delay > 0 {
-		time.AfterFunc(c.opt.Delay, func() { c.enqueue(rs...) })
+	if wait += c.opt.Delay; wait > 0 {
+		time.AfterFunc(wait, func() { c.enqueue(rs...) })
 		return
 	}
 	c.enqueue(rs...)

@@ -2,9 +2,12 @@ package standin
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -95,5 +98,93 @@ func TestListNewestFirst(t *testing.T) {
 		if !ok || len(messages) != want {
 			t.Errorf("%q: %d messages, want %d", query, len(messages), want)
 		}
+	}
+}
+
+// What is switched on while the carrier serves is met from then on, and what was
+// not taken stands in the books as that.
+func TestSwitches(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "books.jsonl")
+	c, base := open(t, func(o *Options) { o.BooksFile = path })
+	flip := func(switches string, want int) {
+		t.Helper()
+		res, err := http.Post(base+"/faults", "application/json", strings.NewReader(switches)) //nolint:noctx // loopback
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = res.Body.Close()
+		if res.StatusCode != want {
+			t.Errorf("%s: %d, want %d", switches, res.StatusCode, want)
+		}
+	}
+	for _, bad := range []string{`{`, `{"fault":"rain"}`, `{"fault":"outage","share":2}`, `{"codes":{"21211":0.7,"21610":0.7}}`, `{"other":1}`, `{"retry_after":-1}`} {
+		flip(bad, http.StatusBadRequest)
+	}
+	send := func(to string) (status, code int) {
+		r := httptest.NewRequest(http.MethodPost, base+"/2010-04-01/Accounts/"+sid+"/Messages.json", strings.NewReader(form(url.Values{"To": {to}}).Encode()))
+		r.SetBasicAuth(sid, token)
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		w := httptest.NewRecorder()
+		c.ServeHTTP(w, r)
+		var answer struct{ Code int }
+		_ = json.Unmarshal(w.Body.Bytes(), &answer) // an outage speaks no JSON
+		return w.Code, answer.Code
+	}
+	for _, step := range []struct {
+		switches, to string
+		status, code int
+	}{
+		{`{"fault":"outage","share":1,"prefix":"+8496"}`, "+84961234567", 503, 0},
+		{`{"fault":"outage","share":1,"prefix":"+8496"}`, "+84911234567", 201, 0},
+		{`{"fault":"throttle","share":1,"retry_after":3}`, "+84911234567", 429, 20429},
+		{`{"codes":{"21610":1}}`, "+84911234567", 400, 21610},
+		{`{"once":{"21611":1}}`, "+84911234568", 400, 21611},
+		{`{"once":{"21611":1}}`, "+84911234568", 201, 0},
+		{`{"codes":{"30007":1}}`, "+84911234569", 201, 30007},
+		{`{}`, "+84911234567", 201, 0},
+	} {
+		flip(step.switches, http.StatusNoContent)
+		if status, code := send(step.to); status != step.status || status != http.StatusCreated && code != step.code {
+			t.Errorf("%s, %s: %d, code %d", step.switches, step.to, status, code)
+		}
+	}
+	if err := c.Close(); err != nil {
+		t.Fatal(err)
+	}
+	refused, err := ReadRefusals(path)
+	if err != nil || len(refused) != 4 {
+		t.Fatalf("%d refusals, %v", len(refused), err)
+	}
+	for i, want := range []int{503, 429, 400, 400} {
+		if r := refused[i]; r.Answer != want || r.To == "" || r.Mono == 0 || r.At.IsZero() {
+			t.Errorf("refusal %d: %+v", i, r)
+		}
+	}
+	taken, err := ReadBooks(path)
+	if err != nil || len(taken) != 4 {
+		t.Fatalf("%d entries, %v", len(taken), err)
+	}
+	if e := taken[2]; e.Code != 30007 || e.Status != "undelivered" || e.Answer != http.StatusCreated || e.Mono == 0 {
+		t.Errorf("%+v", e)
+	}
+}
+
+// A queue that drains slowly is full after a while, and what waits in it is
+// reported when it leaves.
+func TestQueueOverflows(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(1e9, 0)
+	q := queue{drain: 2, most: 3, at: now}
+	for i, want := range []time.Duration{500 * time.Millisecond, time.Second, 1500 * time.Millisecond} {
+		if wait, ok := q.enter(now); !ok || wait != want {
+			t.Errorf("message %d: %v, %v", i, wait, ok)
+		}
+	}
+	if _, ok := q.enter(now); ok {
+		t.Error("a fourth was taken")
+	}
+	if wait, ok := q.enter(now.Add(time.Second)); !ok || wait != time.Second || q.deepest() != 3 {
+		t.Errorf("a second later: %v, %v, deepest %d", wait, ok, q.deepest())
 	}
 }

@@ -78,14 +78,19 @@ var codeTexts = map[int]string{
 	21603: "A sender is required",
 	21604: "A number to send to is required",
 	21609: "The callback URL is not valid",
+	21408: "The account may not send to this country",
 	21610: "The number has opted out",
+	21611: "The sender's queue is full",
+	21612: "There is no way to this number",
 	21614: "The number is not a mobile number",
 	21617: "The body is too long",
+	30001: "The queue overflowed",
 	30003: "The handset cannot be reached",
 	30005: "The handset is not known",
 	30006: "A landline, or a carrier that cannot be reached",
 	30007: "The text is not registered and was filtered",
 	30008: "No reason was given",
+	30036: "The message waited longer than it was valid",
 }
 
 func refuse(w http.ResponseWriter, status, code int) {

@@ -42,35 +42,13 @@ type Options struct {
 	Fault Fault   // what breaks, see the constants; Break changes it later
 	Share float64 // share of requests that break, 0 to 1
 
+	Drain float64 // messages a second that leave the carrier's queue; 0: they leave at once
+	Queue int     // messages that wait in it before code 21611; 0: without bound
+
 	Callbacks Callbacks
 	BooksFile string // JSON lines, appended and fsynced before an answer; empty keeps the books in memory only
 
 	Now func() time.Time // time.Now when nil
-}
-
-// A Fault is a way in which the carrier breaks.
-type Fault string
-
-// The faults. The first two break after the message was taken, so that the
-// sender cannot know; Outage and Revoked take nothing.
-const (
-	FaultNone    Fault = ""
-	FaultHang    Fault = "accept-then-timeout" // takes the message, never answers
-	FaultError   Fault = "error-after-accept"  // takes the message, answers 500
-	FaultCut     Fault = "cut-json"            // takes the message, cuts its answer in two
-	FaultSlow    Fault = "slow"                // takes the message, answers one byte a second
-	FaultOutage  Fault = "outage"              // 503, nothing taken
-	FaultRevoked Fault = "revoked"             // 401 with code 20003, nothing taken
-)
-
-// ParseFault reads a Fault by its name.
-func ParseFault(s string) (Fault, error) {
-	switch f := Fault(s); f {
-	case FaultNone, FaultHang, FaultError, FaultCut, FaultSlow, FaultOutage, FaultRevoked:
-		return f, nil
-	default:
-		return "", fmt.Errorf("fault %q: not a fault of this carrier", s)
-	}
 }
 
 // Stats counts what the carrier saw since it started.
@@ -82,11 +60,8 @@ type Stats struct {
 	Broken    int64 // requests that met the fault switched on
 	Called    int64 // callbacks answered 2xx
 	Undone    int64 // callbacks given up
-}
-
-type switched struct {
-	fault Fault
-	share float64
+	Deepest   int64 // most messages that waited in the queue
+	Poured    int64 // octets of endless answers that were written
 }
 
 // Carrier is an http.Handler. Close stops its callbacks and closes its books.
@@ -97,13 +72,15 @@ type Carrier struct {
 	books     *Books
 	caller    *caller
 	mux       *http.ServeMux
-	broken    atomic.Pointer[switched]
+	broken    atomic.Pointer[Faults]
 	drawn     atomic.Uint64
+	queue     queue
+	met       sync.Map // numbers that met a code of Faults.Once
 	done      chan struct{}
 	closeOnce sync.Once
 	closeErr  error
 
-	requests, accepted, throttled, refused, met atomic.Int64
+	requests, accepted, throttled, refused, hit, poured atomic.Int64
 }
 
 var accountForm = regexp.MustCompile(`^AC[0-9a-fA-F]{32}$`)
@@ -138,6 +115,7 @@ func New(opt Options) (*Carrier, error) {
 	if opt.Rate > 0 {
 		c.limit = rate.NewLimiter(rate.Limit(opt.Rate), max(opt.Burst, 1))
 	}
+	c.queue = queue{drain: opt.Drain, most: opt.Queue, at: opt.Now()}
 	c.Break(opt.Fault, opt.Share)
 	books, err := openBooks(opt.BooksFile)
 	if err != nil {
@@ -154,7 +132,7 @@ func (c *Carrier) ServeHTTP(w http.ResponseWriter, r *http.Request) { c.mux.Serv
 
 // Break switches a fault on for a share of the requests that follow;
 // FaultNone mends the carrier.
-func (c *Carrier) Break(f Fault, share float64) { c.broken.Store(&switched{f, share}) }
+func (c *Carrier) Break(f Fault, share float64) { c.broken.Store(&Faults{Fault: f, Share: share}) }
 
 // Books are the carrier's own record. They may be read while it serves.
 func (c *Carrier) Books() *Books { return c.books }
@@ -166,7 +144,7 @@ func (c *Carrier) Settled(ctx context.Context) error { return c.caller.settled(c
 func (c *Carrier) Stats() Stats {
 	return Stats{
 		Requests: c.requests.Load(), Accepted: c.accepted.Load(), Throttled: c.throttled.Load(),
-		Refused: c.refused.Load(), Broken: c.met.Load(),
+		Refused: c.refused.Load(), Broken: c.hit.Load(), Deepest: c.queue.deepest(), Poured: c.poured.Load(),
 		Called: c.caller.called.Load(), Undone: c.caller.undone.Load(),
 	}
 }
@@ -180,16 +158,6 @@ func (c *Carrier) Close() error {
 		c.closeErr = c.books.close()
 	})
 	return c.closeErr
-}
-
-// breaks draws whether this request meets the fault.
-func (c *Carrier) breaks() Fault {
-	b := c.broken.Load()
-	if b.fault == FaultNone || unit(mix(c.opt.Seed^0xfa17, c.drawn.Add(1))) >= b.share {
-		return FaultNone
-	}
-	c.met.Add(1)
-	return b.fault
 }
 
 // registered reports whether a text is one the carrier was told of.

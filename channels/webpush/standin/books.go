@@ -12,6 +12,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // Entry is one push message that a subscription was given.
@@ -23,6 +25,8 @@ type Entry struct {
 	Urgency      string
 	TTL          time.Duration
 	At           time.Time
+	Mono         int64  // At on the machine's monotonic clock, nanoseconds
+	Answer       int    // status that the sender was told, 0 for none
 	Hash         string // SHA-256 of the body, hex
 	Body         []byte // decrypted; nil for entries read back from a file
 }
@@ -36,16 +40,38 @@ type entryLine struct {
 	Urgency      string    `json:"urgency,omitempty"`
 	TTL          int64     `json:"ttl"`
 	At           time.Time `json:"at"`
+	Mono         int64     `json:"mono,omitempty"`
+	Answer       int       `json:"answer"`
 	Hash         string    `json:"sha256"`
+	Taken        *bool     `json:"taken,omitempty"` // false: a refusalLine
+}
+
+// refusalLine is a push that was not taken, in the books file.
+type refusalLine struct {
+	Taken        bool      `json:"taken"` // false
+	Subscription *int      `json:"subscription,omitempty"`
+	Answer       int       `json:"answer"`
+	At           time.Time `json:"at"`
+	Mono         int64     `json:"mono"`
+}
+
+// monotonic is CLOCK_MONOTONIC in nanoseconds, the same in all processes.
+func monotonic() int64 {
+	var ts unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts); err != nil {
+		return 0
+	}
+	return ts.Nano()
 }
 
 func (e Entry) line() entryLine {
-	return entryLine{e.Subscription, e.Alert, e.Revision, e.Topic, e.Urgency, int64(e.TTL / time.Second), e.At.UTC(), e.Hash}
+	return entryLine{Subscription: e.Subscription, Alert: e.Alert, Revision: e.Revision, Topic: e.Topic, Urgency: e.Urgency,
+		TTL: int64(e.TTL / time.Second), At: e.At.UTC(), Mono: e.Mono, Answer: e.Answer, Hash: e.Hash}
 }
 
 func (l entryLine) entry() Entry {
 	return Entry{Subscription: l.Subscription, Alert: l.Alert, Revision: l.Revision, Topic: l.Topic, Urgency: l.Urgency,
-		TTL: time.Duration(l.TTL) * time.Second, At: l.At, Hash: l.Hash}
+		TTL: time.Duration(l.TTL) * time.Second, At: l.At, Mono: l.Mono, Answer: l.Answer, Hash: l.Hash}
 }
 
 // books remember every message taken. Equal bodies are kept once.
@@ -83,7 +109,9 @@ func openBooks(path string) (*books, error) {
 			_ = f.Close()
 			return nil, fmt.Errorf("books: byte %d: %w", whole, err)
 		}
-		b.entries = append(b.entries, l.entry())
+		if l.Taken == nil || *l.Taken {
+			b.entries = append(b.entries, l.entry())
+		}
 		whole += int64(len(line))
 	}
 	if err := f.Truncate(whole); err != nil {
@@ -116,6 +144,17 @@ func (b *books) add(e Entry) (Entry, error) {
 	defer b.mu.Unlock()
 	b.entries = append(b.entries, e)
 	return e, nil
+}
+
+// refused keeps a push that was not taken. Nobody waits until that is durable.
+func (b *books) refused(subscription *int, status int, at time.Time) {
+	if b.file == nil {
+		return
+	}
+	line, err := json.Marshal(refusalLine{Subscription: subscription, Answer: status, At: at.UTC(), Mono: monotonic()})
+	if err == nil {
+		b.file.put(append(line, '\n'))
+	}
 }
 
 func (b *books) text(body []byte) *text {
@@ -191,10 +230,20 @@ func newJournal(f *os.File) *journal {
 }
 
 func (j *journal) append(line []byte) error {
-	j.mu.Lock()
-	if j.shut {
-		j.mu.Unlock()
+	b := j.put(line)
+	if b == nil {
 		return os.ErrClosed
+	}
+	<-b.done
+	return b.err
+}
+
+// put adds a line to those that are written next; nil if the file is closed.
+func (j *journal) put(line []byte) *batch {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.shut {
+		return nil
 	}
 	b := j.cur
 	b.buf.Write(line)
@@ -202,9 +251,7 @@ func (j *journal) append(line []byte) error {
 	case j.wake <- struct{}{}:
 	default:
 	}
-	j.mu.Unlock()
-	<-b.done
-	return b.err
+	return b
 }
 
 func (j *journal) run() {

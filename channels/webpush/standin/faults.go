@@ -52,6 +52,18 @@ type Faults struct {
 	Times      int           `json:"times"`       // healthy again after so many pushes; 0 means until changed
 }
 
+// told is the status that the sender of a message that was taken learns.
+func (f Faults) told() int {
+	switch {
+	case f.Cut:
+		return 0
+	case f.Accept && f.Status != 0:
+		return f.Status
+	default:
+		return http.StatusCreated
+	}
+}
+
 // SetFaults replaces the switches.
 func (s *Service) SetFaults(f Faults) {
 	s.mu.Lock()

@@ -148,6 +148,13 @@ func (s *Service) servePush(w http.ResponseWriter, r *http.Request) {
 	default:
 		status = http.StatusInternalServerError
 	}
+	if err != nil {
+		var to *int
+		if index, ok := s.indexOf(r.PathValue("token")); ok {
+			to = &index
+		}
+		s.books.refused(to, status, s.opts.Now())
+	}
 	s.mu.Lock()
 	s.counts[status]++
 	s.mu.Unlock()
@@ -202,7 +209,7 @@ func (s *Service) push(r *http.Request, f Faults) error {
 	if err != nil {
 		return &refusal{status: http.StatusBadRequest, reason: "cannot decrypt: " + err.Error()}
 	}
-	e := Entry{Subscription: index, Topic: h.topic, Urgency: h.urgency, TTL: h.ttl, At: s.opts.Now(), Body: text}
+	e := Entry{Subscription: index, Topic: h.topic, Urgency: h.urgency, TTL: h.ttl, At: s.opts.Now(), Mono: monotonic(), Answer: f.told(), Body: text}
 	if e, err = s.books.add(e); err != nil {
 		return fmt.Errorf("books: %w", err)
 	}
