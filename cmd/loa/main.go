@@ -59,5 +59,6 @@ with nothing to set up and nobody to reach. "loa serve" runs a gateway.`,
 		newSubscribersCommand(), newAreasCommand(), newTemplatesCommand(), newAlertCommand(), newCapCommand(), newStandinCommand(),
 		newBenchCommand(),
 	)
+	root.AddCommand(historyCommands()...)
 	return root
 }

@@ -34,6 +34,9 @@ socket data/loa.sock; when it does not, they work on the folder themselves.`,
 			}
 			opt := gatewayOptions(cfg)
 			opt.Log = gateway.NewLog(cmd.ErrOrStderr(), cfg.Log)
+			if opt.Observer, err = observed(); err != nil {
+				return err
+			}
 			g, err := gateway.New(cmd.Context(), opt)
 			if err != nil {
 				return err

@@ -66,6 +66,15 @@ func (r *run) note(name string, value any) {
 	r.Logf("%s: %v", name, value)
 }
 
+// judge holds the history of the run against the invariants; the last thing
+// that a row does.
+func (r *run) judge(p *rig.Rig, also ...string) { r.judgeAs(p, rig.Trial{Also: also}) }
+
+func (r *run) judgeAs(p *rig.Rig, t rig.Trial) {
+	r.Helper()
+	r.note("history", p.Judge(t))
+}
+
 // pick returns the count of the set that is run.
 func (r *run) pick(core, short, long int) int { return [...]int{core, short, long}[r.set] }
 

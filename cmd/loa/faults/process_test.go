@@ -32,4 +32,5 @@ func allKilled(r *run) {
 	r.note("in doubt after the restart", doubts)
 	r.note("lost", s.Lost)
 	r.note("duplicates", s.Second)
+	r.judge(p)
 }

@@ -180,7 +180,7 @@ func (n *Node) Serve() {
 // Begin starts the gateway and waits for nothing.
 func (n *Node) Begin() {
 	n.r.Helper()
-	n.Process = Start(n.r, n.Env, n.r.Bin, "serve", "--config", n.ConfigFile())
+	n.Process = Start(n.r, append(n.r.historyEnv(n), n.Env...), n.r.Bin, "serve", "--config", n.ConfigFile())
 }
 
 // AwaitReady waits until the gateway is ready.

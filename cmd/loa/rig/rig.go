@@ -15,6 +15,7 @@ import (
 
 	"loa/channels"
 	crowd "loa/channels/app/standin"
+	"loa/gateway/historytest"
 )
 
 // What every rig's configuration says.
@@ -34,7 +35,8 @@ type Options struct {
 	// alert's middle wide enough for a fault.
 	PerSecond   int
 	ResendAfter time.Duration // default 3 s
-	Tags        []string      // build tags of the gateway
+	Tags        []string      // build tags of the gateway; default Tag, without which a run cannot be judged
+	Lease       time.Duration // of a batch; default that of production
 	CarrierArgs []string      // how the carrier misbehaves
 	PushArgs    []string      // how the push service does
 	LogLevel    string        // default info
@@ -63,6 +65,11 @@ type Rig struct {
 	pushKey       channels.Secret
 	crowd         *crowd.Crowd
 	tokens        [2]string // of the author and the approver
+
+	records   string // folder of the recorders
+	began     historytest.Anchor
+	submitted []string            // alerts for everybody
+	acts      []historytest.Event // calls of clients
 }
 
 // Person is a subscriber.
@@ -92,7 +99,10 @@ func New(t testing.TB, o Options) *Rig {
 	if o.ResendAfter == 0 {
 		o.ResendAfter = 3 * time.Second
 	}
-	r := &Rig{TB: t, Options: o, Dir: t.TempDir(), Bin: Build(t, o.Tags...), Door: NewProxy(t)}
+	if o.Tags == nil {
+		o.Tags = []string{Tag}
+	}
+	r := &Rig{TB: t, began: historytest.Now(), records: t.TempDir(), Options: o, Dir: t.TempDir(), Bin: Build(t, o.Tags...), Door: NewProxy(t)}
 	if r.Options.Redis == "" {
 		r.Redis = StartRedis(t)
 		r.Options.Redis = fmt.Sprintf(`{addr: %q}`, r.Redis.Addr)

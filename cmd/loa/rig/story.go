@@ -34,13 +34,24 @@ func (r *Rig) Submit(edits ...string) (id, hash string) {
 	if hash == "" {
 		r.Fatal("the submission has no hash")
 	}
+	r.submitted = append(r.submitted, id)
 	return id, hash
 }
 
 // Approve has the second person sign.
 func (r *Rig) Approve(id, hash string) {
 	r.Helper()
-	r.alive().Loa(r.tokens[1], "", "alert", "approve", id, "--hash", hash)
+	if err := r.TryApprove(id, hash); err != nil {
+		r.Fatal(err)
+	}
+}
+
+// TryApprove is Approve while gateways may be dying.
+func (r *Rig) TryApprove(id, hash string) error {
+	return r.called("approve", id, func() error {
+		_, err := r.alive().TryLoa(r.tokens[1], "", "alert", "approve", id, "--hash", hash)
+		return err
+	})
 }
 
 // Alert has a storm warning drafted, submitted and approved by two people.

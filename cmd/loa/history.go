@@ -1,0 +1,107 @@
+//go:build history
+
+package main
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"loa/gateway"
+	"loa/gateway/config"
+	"loa/gateway/delivery"
+	"loa/gateway/historytest"
+	"loa/gateway/historytest/witness"
+)
+
+// What a test says to a gateway that it watches.
+const (
+	envFolder = "LOA_HISTORY"       // folder of the recorders' files; empty: nothing is recorded
+	envNode   = "LOA_HISTORY_NODE"  // the process's name there
+	envLease  = "LOA_HISTORY_LEASE" // duration of a lease
+	envCrash  = "LOA_CRASH_AT"      // "advance start sms before:3": exit there, the third time
+)
+
+// crashed is the exit code at a crash point.
+const crashed = 86
+
+func init() {
+	if d, err := time.ParseDuration(os.Getenv(envLease)); err == nil {
+		delivery.SetLease(d)
+	}
+}
+
+// observed wires a witness if the environment asks for one.
+func observed() (gateway.Observer, error) {
+	folder := os.Getenv(envFolder)
+	if folder == "" {
+		return gateway.Observer{}, nil
+	}
+	rec, err := historytest.NewRecorder(folder, os.Getenv(envNode))
+	if err != nil {
+		return gateway.Observer{}, err
+	}
+	step, err := crashPoint(os.Getenv(envCrash))
+	if err != nil {
+		return gateway.Observer{}, err
+	}
+	w := witness.New(rec, step)
+	return gateway.Observer{
+		Stores: func(s gateway.Stores) gateway.Stores {
+			return gateway.Stores{Delivery: w.Delivery(s.Delivery), Dispatch: w.Dispatch(s.Dispatch), Desk: w.Desk(s.Desk)}
+		},
+		Sender: w.Sender, Broadcaster: w.Broadcaster,
+	}, nil
+}
+
+// crashPoint ends the process at the n-th passing of a named step.
+func crashPoint(at string) (func(string), error) {
+	name, number, named := strings.Cut(at, ":")
+	if !named {
+		return nil, nil
+	}
+	n, err := strconv.ParseInt(number, 10, 64)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", envCrash, err)
+	}
+	var passed atomic.Int64
+	return func(step string) {
+		if step == name && passed.Add(1) == n {
+			os.Exit(crashed)
+		}
+	}, nil
+}
+
+func historyCommands() []*cobra.Command {
+	var path string
+	cmd := &cobra.Command{
+		Use:   "history",
+		Short: "Write what the ledger says in the end into the folder of a history",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+			cfg, err := loadConfig(path)
+			if err != nil {
+				return err
+			}
+			cfg.Redis = config.Redis{None: true}
+			g, err := gateway.New(cmd.Context(), gatewayOptions(cfg))
+			if err != nil {
+				return err
+			}
+			defer func() { _ = g.Close() }()
+			rec, err := historytest.NewRecorder(os.Getenv(envFolder), "ledger")
+			if err != nil {
+				return err
+			}
+			defer func() { _ = rec.Close() }()
+			return witness.Truth(cmd.Context(), rec, g.Truth(), g.Truth().Desk())
+		},
+	}
+	configFlag(cmd, &path)
+	return []*cobra.Command{cmd}
+}
