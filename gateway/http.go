@@ -40,6 +40,7 @@ func (g *Gateway) localHandler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", g.metrics())
 	mux.HandleFunc("GET /health", g.health)
+	g.holdHandlers(mux)
 	mux.Handle("/api/", web.Headers(api.Local(g.api())))
 	mux.Handle("/", g.publicHandler())
 	return mux

@@ -58,6 +58,9 @@ func TestHold(t *testing.T) {
 		if leases := claim(t, l, noon); len(leases) != 2 || leases[0].Marks[0].Outcome() != channels.Accepted {
 			t.Errorf("after the release: %d leases", len(leases))
 		}
+		if late := cut(t, l, "a1", batch("a1", 200, 1)); late[0] < ids[1]+skipped {
+			t.Errorf("batch %d may have the number of one that the copy does not know", late[0])
+		}
 		same(t, "records", 4, count1(t, l, "SELECT COUNT(*) FROM audit WHERE act IN ('ledger.hold', 'ledger.release')"))
 	})
 }
