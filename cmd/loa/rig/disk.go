@@ -92,3 +92,17 @@ func (d *Disk) Unmount() {
 	_ = syscall.Unmount(d.Mount, syscall.MNT_DETACH)
 	<-d.p.Ended()
 }
+
+// Tmpfs mounts a disk in memory that is as small as told ("3m").
+func Tmpfs(t testing.TB, size string) string {
+	t.Helper()
+	if os.Getuid() != 0 {
+		Missing(t, errors.New("mounting needs root"))
+	}
+	dir := t.TempDir()
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size="+size); err != nil {
+		Missing(t, err)
+	}
+	t.Cleanup(func() { _ = syscall.Unmount(dir, syscall.MNT_DETACH) })
+	return dir
+}

@@ -2,19 +2,22 @@ package rig
 
 import (
 	"fmt"
+	"net"
 	"os/exec"
 	"strings"
 	"testing"
 	"time"
 )
 
-// Redis is a redis-server of a test.
+// Redis is a redis-server of a test, or a Sentinel.
 type Redis struct {
 	*Process
 
 	t    testing.TB
+	on   *Host // nil: loopback
 	Addr string
 	Port string
+	Dir  string
 	args []string
 }
 
@@ -22,25 +25,50 @@ type Redis struct {
 // otherwise.
 func StartRedis(t testing.TB, args ...string) *Redis {
 	t.Helper()
-	Need(t, "redis-server", "redis-cli")
-	port := FreePort(t)
-	r := &Redis{t: t, Port: port, Addr: "127.0.0.1:" + port}
-	r.args = append([]string{"--port", port, "--bind", "127.0.0.1", "--save", "", "--dir", t.TempDir()}, args...)
+	return StartRedisOn(t, nil, args...)
+}
+
+// StartRedisOn starts it on a host.
+func StartRedisOn(t testing.TB, on *Host, args ...string) *Redis {
+	t.Helper()
+	r := newRedis(t, on)
+	host, _, _ := strings.Cut(r.Addr, ":")
+	r.args = append([]string{"--port", r.Port, "--bind", host, "--protected-mode", "no", "--save", "", "--dir", r.Dir}, args...)
 	r.Restart()
+	return r
+}
+
+func newRedis(t testing.TB, on *Host) *Redis {
+	t.Helper()
+	Need(t, "redis-server", "redis-cli")
+	host := "127.0.0.1"
+	if on != nil {
+		host = on.Addr
+	}
+	r := &Redis{t: t, on: on, Port: FreePort(t), Dir: t.TempDir()}
+	r.Addr = net.JoinHostPort(host, r.Port)
 	return r
 }
 
 // Restart starts the server again on its port; it must be dead by then.
 func (r *Redis) Restart() {
 	r.t.Helper()
-	r.Process = Start(r.t, nil, "redis-server", r.args...)
+	r.Begin()
 	Eventually(r.t, 20*time.Second, "redis-server to answer", func() (bool, string) {
 		out, err := r.Try("ping")
 		return err == nil && strings.TrimSpace(out) == "PONG", out
 	})
 }
 
-// CLI asks the server and fails the test if it does not answer.
+// Begin is Restart that waits for nothing.
+func (r *Redis) Begin() {
+	r.t.Helper()
+	command := r.on.command(append([]string{"redis-server"}, r.args...))
+	r.Process = Start(r.t, nil, command[0], command[1:]...)
+}
+
+// CLI asks the server and fails the test if it does not answer, or with an
+// error.
 func (r *Redis) CLI(args ...string) string {
 	r.t.Helper()
 	out, err := r.Try(args...)
@@ -52,9 +80,22 @@ func (r *Redis) CLI(args ...string) string {
 
 // Try asks the server.
 func (r *Redis) Try(args ...string) (string, error) {
-	out, err := exec.CommandContext(r.t.Context(), "redis-cli", append([]string{"-p", r.Port}, args...)...).CombinedOutput() // #nosec G204 -- of a test
+	host, _, _ := strings.Cut(r.Addr, ":")
+	command := r.on.command(append([]string{"redis-cli", "-e", "-h", host, "-p", r.Port}, args...))
+	out, err := exec.CommandContext(r.t.Context(), command[0], command[1:]...).CombinedOutput() // #nosec G204 -- of a test
 	if err != nil {
 		err = fmt.Errorf("redis-cli %v: %w: %s", args, err, out)
 	}
 	return string(out), err
+}
+
+// Info is a field of INFO; "" if there is none.
+func (r *Redis) Info(section, field string) string {
+	r.t.Helper()
+	for line := range strings.Lines(r.CLI("info", section)) {
+		if k, v, ok := strings.Cut(strings.TrimSpace(line), ":"); ok && k == field {
+			return v
+		}
+	}
+	return ""
 }
