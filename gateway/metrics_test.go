@@ -16,18 +16,21 @@ import (
 	"loa/templates"
 )
 
-var muteCalls = prometheus.NewDesc("loa_mute_calls_total", "Calls of a driver that has metrics.", nil, nil)
+// measured is part of a driver that has metrics of its own, as the app hub has.
+type measured struct{}
+
+var listeners = prometheus.NewDesc("loa_app_connections", "Listeners connected now.", nil, nil)
 
 // mute is a sender that takes everything and reaches nobody.
-type mute struct{}
+type mute struct{ measured }
 
 func (mute) Kind() channels.Kind { return channels.SMS }
 func (mute) Provider() string    { return "mute" }
 func (mute) Live() bool          { return false }
 
-func (mute) Describe(to chan<- *prometheus.Desc) { to <- muteCalls }
-func (mute) Collect(to chan<- prometheus.Metric) {
-	to <- prometheus.MustNewConstMetric(muteCalls, prometheus.CounterValue, 7)
+func (measured) Describe(to chan<- *prometheus.Desc) { to <- listeners }
+func (measured) Collect(to chan<- prometheus.Metric) {
+	to <- prometheus.MustNewConstMetric(listeners, prometheus.GaugeValue, 7)
 }
 
 func (mute) Send(context.Context, channels.Message) (channels.Ack, error) {
@@ -71,7 +74,7 @@ func TestMetricNames(t *testing.T) {
 		}
 		rooms[name[1]]++
 	}
-	for _, room := range []string{"delivery", "dispatch", "mute"} {
+	for _, room := range []string{"delivery", "dispatch", "app"} {
 		if rooms[room] == 0 {
 			t.Errorf("no metric of %s: %v", room, rooms)
 		}

@@ -17,7 +17,7 @@ func (g *Gateway) openPage(context.Context) error {
 		Files: files, Deployment: string(g.cfg.Deployment),
 		Agency: map[string]string{"vi": g.cfg.Agency.Name, "en": g.cfg.Agency.NameEN},
 		Cases:  shown(g.ledger.Desk().Cases), Cells: g.Coverage.Cells, Cutting: g.cutting,
-		Second: g.ledger.Second, Unheard: g.unheard,
+		Second: g.ledger.Second, Unheard: g.unheard, Notices: g.Notices.Notices,
 		Unit: g.Areas.Unit, Health: g.pageHealth, Now: g.now, Log: g.log,
 	})
 	return err

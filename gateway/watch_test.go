@@ -42,7 +42,10 @@ func (c carrier) Send(_ context.Context, m channels.Message) (channels.Ack, erro
 }
 
 // air speaks to everyone who listens, as an app hub does.
-type air struct{ heard carrier }
+type air struct {
+	measured
+	heard carrier
+}
 
 func (a air) Kind() channels.Kind { return channels.App }
 func (a air) Live() bool          { return true }
@@ -75,7 +78,7 @@ func watched(t *testing.T, w config.Watch) (*Gateway, carrier, carrier) {
 		Config: cfg, Templates: templates.FS, Facts: configs.Areas, Listener: listener, Parts: parts,
 		Drivers: []channels.Driver{
 			{Name: "carrier", Kind: channels.SMS, Open: func(func(any) error, channels.Deps) (any, error) { return sms, nil }},
-			{Name: "air", Kind: channels.App, Open: func(func(any) error, channels.Deps) (any, error) { return air{app}, nil }},
+			{Name: "air", Kind: channels.App, Open: func(func(any) error, channels.Deps) (any, error) { return air{heard: app}, nil }},
 		},
 	})
 	if err != nil {

@@ -67,6 +67,7 @@ func showAlert(out io.Writer, a *api.Alert) error {
 	if err := showCells(out, a.Coverage); err != nil {
 		return err
 	}
+	showNotices(out, a.Coverage)
 	return showFaults(out, a.Coverage)
 }
 

@@ -32,3 +32,39 @@ type Notices interface {
 	// Notices lists those of an alert, oldest first, at most limit.
 	Notices(ctx context.Context, id alert.ID, limit int) ([]Notice, error)
 }
+
+// MaxNotices is how many faces ask for: every commune on every channel, and
+// then some.
+const MaxNotices = 20_000
+
+// Gap is what several notices say together: the same code of one revision on
+// one channel. It carries the first of them.
+type Gap struct {
+	Notice
+	Communes []area.Code // empty: every commune
+}
+
+// Gaps puts together what says the same, in the order in which it was first
+// seen.
+func Gaps(all []Notice) []Gap {
+	type same struct {
+		revision int
+		kind     channels.Kind
+		code     string
+	}
+	var gaps []Gap
+	at := map[same]int{}
+	for _, n := range all {
+		key := same{n.Revision, n.Kind, n.Code}
+		i, seen := at[key]
+		if !seen {
+			i = len(gaps)
+			at[key] = i
+			gaps = append(gaps, Gap{Notice: n})
+		}
+		if n.Commune != "" {
+			gaps[i].Communes = append(gaps[i].Communes, n.Commune)
+		}
+	}
+	return gaps
+}

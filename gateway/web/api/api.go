@@ -36,6 +36,8 @@ type Deps struct {
 	Senders  []render.Sender // under which SMS go out
 	// Cutting reports whether some of an alert's recipients are not counted yet.
 	Cutting func(ctx context.Context, id alert.ID) (bool, error)
+	// Notices tells what of an alert is not sent.
+	Notices coverage.Notices
 	// Second counts those of a revision whom one more send will follow; nil:
 	// nobody says.
 	Second func(ctx context.Context, id alert.ID, revision int) (coverage.Second, error)

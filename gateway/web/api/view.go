@@ -87,7 +87,18 @@ type Coverage struct {
 	Next     time.Time `json:"next,omitzero"`     // when the first of those is due
 	Channels []Cell    `json:"channels"`
 	Communes []Commune `json:"communes,omitempty"`
-	Faults   []Failure `json:"faults,omitempty"` // most people first; with Communes only
+	Faults   []Failure `json:"faults,omitempty"`  // most people first; with Communes only
+	Notices  []Notice  `json:"notices,omitempty"` // what of the alert is not sent, the oldest first; with Communes only
+}
+
+// Notice is something of an alert that is not sent, and why.
+type Notice struct {
+	Code     string        `json:"code"`               // as coverage.Notice has it: "render", "content/30007"
+	Revision int           `json:"revision,omitempty"` // absent: it could not be read
+	Kind     channels.Kind `json:"kind,omitempty"`     // absent: every channel
+	Communes []Target      `json:"communes,omitempty"` // absent: every commune
+	Text     string        `json:"text,omitempty"`     // the first error, for engineers
+	At       time.Time     `json:"at"`                 // when it was first seen
 }
 
 // Failure counts recipients of one channel whose last attempt was refused, has
@@ -330,12 +341,31 @@ func (s *server) coverage(ctx context.Context, c *desk.Case, communes bool) (*Co
 	for _, f := range faults {
 		out.Faults = append(out.Faults, Failure{f.Kind, f.Fault.String(), f.Code, f.Count})
 	}
+	if out.Notices, err = s.notices(ctx, c.ID); err != nil {
+		return nil, err
+	}
 	for _, group := range coverage.ByCommune(cells) {
 		m := Commune{Code: group[0].Commune, Name: s.name(group[0].Commune, "vi")}
 		for _, cell := range group {
 			m.Channels = append(m.Channels, cellOf(cell))
 		}
 		out.Communes = append(out.Communes, m)
+	}
+	return out, nil
+}
+
+func (s *server) notices(ctx context.Context, id alert.ID) ([]Notice, error) {
+	all, err := s.Notices.Notices(ctx, id, coverage.MaxNotices)
+	if err != nil {
+		return nil, err
+	}
+	var out []Notice
+	for _, g := range coverage.Gaps(all) {
+		n := Notice{Code: g.Code, Revision: g.Revision, Kind: g.Kind, Text: g.Text, At: local(g.At)}
+		for _, c := range g.Communes {
+			n.Communes = append(n.Communes, Target{c, s.name(c, "vi")})
+		}
+		out = append(out, n)
 	}
 	return out, nil
 }

@@ -25,7 +25,7 @@ type card struct {
 	Where, By                 string
 	Communes                  int
 	Text                      []string
-	Unheard                   []string
+	Unheard, Gaps             []string
 	Total                     tally
 	Channels                  []tally
 	Places, Rest              []tally // first and folded away; worst first
@@ -152,6 +152,9 @@ func (b *builder) card(e *entry, shown int) *card {
 		if n := e.unheard[k]; n > 0 {
 			c.Unheard = append(c.Unheard, b.t("unheard", "n", n, "k", b.t(chanWord(k))))
 		}
+	}
+	for i := range e.gaps {
+		c.Gaps = append(c.Gaps, b.gap(&e.gaps[i]))
 	}
 	b.places(c, e, max(firstRows, allRows/shown))
 	return c

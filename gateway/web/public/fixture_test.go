@@ -36,6 +36,7 @@ type world struct {
 	cutting bool
 	second  coverage.Second
 	unheard map[channels.Kind]int
+	notices []coverage.Notice
 	health  public.Health
 	away    bool // the ledger does not answer
 	reads   int  // of the list of alerts
@@ -137,6 +138,10 @@ func (w *world) options(t testing.TB) public.Options {
 		},
 		Cutting: func(context.Context, alert.ID) (bool, error) { defer locked()(); return w.cutting, nil },
 		Second:  func(context.Context, alert.ID, int) (coverage.Second, error) { defer locked()(); return w.second, nil },
+		Notices: func(context.Context, alert.ID, int) ([]coverage.Notice, error) {
+			defer locked()()
+			return w.notices, nil
+		},
 		Unheard: func(context.Context, *desk.Case) (map[channels.Kind]int, error) {
 			defer locked()()
 			return w.unheard, nil

@@ -282,6 +282,40 @@ func TestUnheardAreSaid(t *testing.T) {
 	hasNot(t, body, "qua kênh Thông báo đẩy")
 }
 
+// What is not sent is said in words, by channel, with the first communes; the
+// engineers' text stays away from the public.
+func TestGapsAreSaid(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	add := func(code string, kind channels.Kind, communes ...area.Code) {
+		for _, c := range communes {
+			w.notices = append(w.notices, coverage.Notice{Alert: "loa-1", Revision: 2, Kind: kind, Commune: c, Code: code, Text: "no slot wind"})
+		}
+	}
+	add("render", channels.SMS, "06652", "07192", "11914", "00001", "00002", "00003", "00004")
+	add("content/<30007>", channels.SMS, "")
+	add("request", "", "")
+	add("unreadable", "", "")
+	add("status", channels.App, "")
+	add("moon", channels.WebPush, "")
+	h := w.open(t)
+	_, body := get(t, h, "/")
+	has(t, body,
+		"Không soạn được tin cho kênh SMS ở: Phường Hồng Gai, Đặc khu Cô Tô, Đặc khu Cát Hải, 00001, 00002 và 2 nơi khác.",
+		"Kênh SMS: nhà cung cấp từ chối nội dung tin, mã &lt;30007&gt;.",
+		"Một yêu cầu gửi của tin này bị từ chối",
+		"Không đọc được một yêu cầu gửi của tin này",
+		"Đã chặn tin diễn tập hoặc thử nghiệm này, không cho gửi tới người dân qua kênh Ứng dụng.",
+		"Kênh Thông báo đẩy: có phần tin không gửi được, mã moon.",
+	)
+	hasNot(t, body, "no slot wind")
+	_, body = get(t, h, "/?lang=en")
+	has(t, body, "No text could be made for SMS in: ", " and 2 others.")
+	w.change(func(w *world) { w.notices, w.cases[0].State, w.cases[0].EndedAt = w.notices[8:9], alert.Ended, w.now })
+	_, body = get(t, h, "/?alert=loa-1")
+	has(t, body, "Một yêu cầu gửi của tin này bị từ chối")
+}
+
 func TestLiveAnswersOnlyWhatChanged(t *testing.T) {
 	t.Parallel()
 	w := newWorld()

@@ -37,6 +37,8 @@ type Options struct {
 	Cutting func(ctx context.Context, id alert.ID) (bool, error)
 	// Second counts those of a revision whom one more send will follow.
 	Second func(ctx context.Context, id alert.ID, revision int) (coverage.Second, error)
+	// Notices tells what of an alert is not sent.
+	Notices func(ctx context.Context, id alert.ID, limit int) ([]coverage.Notice, error)
 	// Unheard counts who is subscribed in the area of an alert on channels that
 	// are not configured here: nothing is sent to them.
 	Unheard func(ctx context.Context, c *desk.Case) (map[channels.Kind]int, error)

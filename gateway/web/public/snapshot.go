@@ -28,6 +28,7 @@ type entry struct {
 	cutting bool
 	second  coverage.Second
 	unheard map[channels.Kind]int
+	gaps    []coverage.Gap
 }
 
 // snapshot is what all visitors of one moment see.
@@ -132,6 +133,11 @@ func (r *reader) add(ctx context.Context, to *[]entry, c desk.Case) error {
 	if e.cells, err = r.o.Cells(ctx, c.ID, rev.Number); err != nil {
 		return fmt.Errorf("alert %s: coverage: %w", c.ID, err)
 	}
+	notices, err := r.o.Notices(ctx, c.ID, coverage.MaxNotices)
+	if err != nil {
+		return fmt.Errorf("alert %s: what is not sent: %w", c.ID, err)
+	}
+	e.gaps = coverage.Gaps(notices)
 	if c.State.Live() {
 		if e.cutting, err = r.o.Cutting(ctx, c.ID); err != nil {
 			return fmt.Errorf("alert %s: requests: %w", c.ID, err)

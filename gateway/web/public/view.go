@@ -178,14 +178,14 @@ func (b *builder) lead(shown []*entry) {
 		return
 	}
 	v.Question = "ask.who"
-	switch {
-	case warnings == 0:
+	switch warnings {
+	case 0:
 		v.Lead = b.t("lead.none")
 		if clears+others == 0 {
 			v.Question = "ask.none"
 			v.Lead += " " + b.t("lead.first")
 		}
-	case warnings == 1:
+	case 1:
 		v.Lead = b.t("lead.one")
 	default:
 		v.Lead = b.t("lead.many", "n", warnings)
