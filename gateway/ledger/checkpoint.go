@@ -3,6 +3,8 @@ package ledger
 import (
 	"context"
 	"database/sql"
+	"errors"
+	"fmt"
 	"log/slog"
 	"sync/atomic"
 )
@@ -13,6 +15,7 @@ const (
 	passCommits  = 64   // between two passes at most, counting
 	bulkCommit   = 16   // a bulk commit as so many, until it is known better
 	restartPages = 4000 // then the log is made to start anew
+	shortPages   = 250  // the same while the disk is nearly full
 )
 
 // checkpointer copies pages from the log into the file on a connection of its
@@ -21,7 +24,15 @@ const (
 // deeds stand back for a pass, and the writer for one more of the few pages
 // that acts have added meanwhile.
 type checkpointer struct {
-	db     *sql.DB
+	db   *sql.DB
+	conn *sql.Conn // makes the passes
+	// pin reads while a pass runs: the log must not start anew before the sums
+	// of the pages that were copied are durable.
+	pin    *sql.Conn
+	pinned bool
+	sums   *sums
+	latch  *latch
+	low    func() bool // the disk is nearly full
 	log    *slog.Logger
 	w      *writer
 	due    chan struct{}
@@ -36,13 +47,19 @@ type checkpointer struct {
 	failing bool
 }
 
-func newCheckpointer(ctx context.Context, path string, log *slog.Logger) (*checkpointer, error) {
+func newCheckpointer(ctx context.Context, path string, s *sums, l *latch, log *slog.Logger) (*checkpointer, error) {
 	db, err := sql.Open("sqlite", dsn(path, "synchronous(full)"))
 	if err != nil {
 		return nil, err
 	}
-	db.SetMaxOpenConns(1)
-	c := &checkpointer{db: db, log: log, due: make(chan struct{}, 1), done: make(chan struct{})}
+	c := &checkpointer{db: db, sums: s, latch: l, low: func() bool { return false }, log: log, due: make(chan struct{}, 1), done: make(chan struct{})}
+	c.conn, err = db.Conn(ctx)
+	if err == nil {
+		c.pin, err = db.Conn(ctx)
+	}
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
 	c.every.Store(1)
 	c.ctx, c.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	return c, nil
@@ -97,7 +114,7 @@ func (c *checkpointer) round() error {
 	}
 	c.every.Store(min(max(passPages*commits/int64(max(grown, 1)), 1), passCommits))
 	c.pages = pages
-	if pages < restartPages {
+	if pages < restartPages && (pages < shortPages || !c.low()) {
 		return nil
 	}
 	c.w.rest.Lock()
@@ -108,17 +125,78 @@ func (c *checkpointer) round() error {
 	return err
 }
 
+// settled makes passes until the whole log is in the file. Nobody may be
+// writing; it returns errBusy if a reader is in the way.
+func (c *checkpointer) settled(ctx context.Context) error {
+	frames, moved, err := c.fold(ctx)
+	if err == nil && moved < frames {
+		// The first pass may have begun a log that its pin did not see whole.
+		frames, moved, err = c.fold(ctx)
+	}
+	if err == nil && moved < frames {
+		err = errBusy
+	}
+	return err
+}
+
 // pass copies what no reader is in the way of and says how many pages the log
 // had when it began.
 func (c *checkpointer) pass() (pages int, err error) {
 	c.passes.Add(1)
-	var busy, moved int
-	err = c.db.QueryRowContext(c.ctx, "PRAGMA wal_checkpoint(PASSIVE)").Scan(&busy, &pages, &moved)
+	pages, _, err = c.fold(c.ctx)
 	return pages, err
 }
 
-func (c *checkpointer) close() error {
+// fold makes one pass. After a failure that may have left the file's pages
+// without their sums the pin stays, and with it the log.
+func (c *checkpointer) fold(ctx context.Context) (frames, moved int, err error) {
+	if err := c.latch.closed(); err != nil {
+		return 0, 0, err
+	}
+	frames, moved, err = c.sums.fold(func() (frames, moved int, err error) {
+		if err := c.hold(ctx); err != nil {
+			return 0, 0, err
+		}
+		var busy int
+		err = c.conn.QueryRowContext(ctx, "PRAGMA wal_checkpoint(PASSIVE)").Scan(&busy, &frames, &moved)
+		return frames, moved, err
+	})
+	if err = c.latch.met(err); errors.Is(err, ErrBroken) {
+		return frames, moved, err
+	}
+	return frames, moved, errors.Join(err, c.release())
+}
+
+func (c *checkpointer) hold(ctx context.Context) error {
+	if c.pinned {
+		return nil
+	}
+	if _, err := c.pin.ExecContext(ctx, "BEGIN"); err != nil {
+		return fmt.Errorf("pin the log: %w", err)
+	}
+	c.pinned = true
+	var n int
+	if err := c.pin.QueryRowContext(ctx, "SELECT COUNT(*) FROM sqlite_schema").Scan(&n); err != nil {
+		return fmt.Errorf("pin the log: %w", err)
+	}
+	return nil
+}
+
+func (c *checkpointer) release() error {
+	if !c.pinned {
+		return nil
+	}
+	if _, err := c.pin.ExecContext(context.WithoutCancel(c.ctx), "ROLLBACK"); err != nil {
+		return fmt.Errorf("release the log: %w", err)
+	}
+	c.pinned = false
+	return nil
+}
+
+// stop ends the passes in the background.
+func (c *checkpointer) stop() {
 	c.cancel()
 	<-c.done
-	return c.db.Close()
 }
+
+func (c *checkpointer) close() error { return errors.Join(c.pin.Close(), c.conn.Close(), c.db.Close()) }

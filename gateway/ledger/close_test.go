@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"loa/gateway/ledger"
 )
@@ -17,7 +18,7 @@ func TestCloseFoldsTheLog(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := l.Audience().Snapshot(t.Context()); err != nil {
+	if _, err := l.Audience().Begin(t.Context(), time.Now(), "a.csv"); err != nil {
 		t.Fatal(err)
 	}
 	if info, err := os.Stat(path + "-wal"); err != nil || info.Size() == 0 {

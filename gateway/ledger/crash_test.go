@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -33,9 +34,14 @@ func victim() {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(3)
 	}
+	var was syscall.Rlimit
 	if os.Getenv(victimEnv) == "limit" {
 		signal.Ignore(syscall.SIGXFSZ)
-		limit := syscall.Rlimit{Cur: 400 << 10, Max: 400 << 10}
+		if err := syscall.Getrlimit(syscall.RLIMIT_FSIZE, &was); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(3)
+		}
+		limit := syscall.Rlimit{Cur: 400 << 10, Max: was.Max}
 		if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &limit); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(3)
@@ -53,8 +59,16 @@ func victim() {
 			}
 		})
 	}
-	wg.Wait()
-	os.Exit(7) // every writer has been refused
+	wg.Wait() // every writer has been refused
+	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &was); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(3)
+	}
+	if _, err := l.Audience().Add(context.Background(), noon, numbered(1_000_000)); !errors.Is(err, ErrBroken) {
+		fmt.Fprintln(os.Stderr, "after a write that failed:", err)
+		os.Exit(8)
+	}
+	os.Exit(7)
 }
 
 func numbered(n int) []audience.Sealed {
@@ -116,6 +130,7 @@ func TestKilledProcessLosesNothing(t *testing.T) {
 }
 
 // TestFilesThatCannotGrow fails commits themselves: the log cannot be written.
+// After that nothing is acknowledged any more, although it could be written.
 func TestFilesThatCannotGrow(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "loa.db")

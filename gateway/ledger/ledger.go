@@ -31,6 +31,10 @@ type Options struct {
 	// Metrics takes the ledger's metrics. Nil: nothing is measured.
 	Metrics prometheus.Registerer
 
+	// ScrubEvery is how often every page of an SQLite file is read and held
+	// against its sum in the background. 0: 10 minutes.
+	ScrubEvery time.Duration
+
 	maxPages int // of SQLite; tests fill the disk with it
 }
 

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	_ "modernc.org/sqlite" // registers the driver "sqlite"
@@ -24,6 +25,10 @@ type lite struct {
 	path     string
 	w        *writer
 	c        *checkpointer
+	sums     *sums
+	latch    *latch
+	patrol   func()       // ends it
+	scrubbed atomic.Int64 // how often every page was read
 	now      func() int64
 	life     string
 	own      *reader      // statements of the writer's connection
@@ -69,62 +74,116 @@ func dsn(path string, pragmas ...string) string {
 }
 
 // openLite opens the file, creates it if it is not there, and brings it to the
-// newest schema.
+// newest schema. Before anything else its pages are held against their sums,
+// and what the log of an earlier life holds is put into the file: nothing
+// relies on a sync that may have failed then.
 func openLite(ctx context.Context, path string, opt Options) (*lite, error) {
 	if strings.ContainsAny(path, "?#%") {
 		return nil, fmt.Errorf("ledger: path %q: '?', '#' and '%%' are not allowed", path)
 	}
-	common := []string{"busy_timeout(5000)", "foreign_keys(1)", "temp_store(memory)", "cache_size(-32768)"}
-	write := append([]string{"journal_mode(wal)", "synchronous(full)", "secure_delete(1)", "journal_size_limit(67108864)", "wal_autocheckpoint(0)"}, common...)
-	if opt.maxPages > 0 {
-		write = append(write, fmt.Sprintf("max_page_count(%d)", opt.maxPages))
-	}
-	wdb, err := sql.Open("sqlite", dsn(path, write...))
+	s, checked, err := openSums(path)
 	if err != nil {
-		return nil, fmt.Errorf("ledger: %s: %w", path, err)
-	}
-	wdb.SetMaxOpenConns(1)
-	if err := migrate(ctx, wdb, "sqlite"); err != nil {
-		return nil, errors.Join(fmt.Errorf("ledger: %s: %w", path, err), wdb.Close())
-	}
-	conn, err := wdb.Conn(ctx)
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("ledger: %s: %w", path, err), wdb.Close())
-	}
-	rdb, err := sql.Open("sqlite", dsn(path, append(common, "query_only(1)")...))
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("ledger: %s: %w", path, err), conn.Close(), wdb.Close())
-	}
-	rdb.SetMaxOpenConns(opt.Readers)
-	rdb.SetMaxIdleConns(opt.Readers)
-
-	readers := make(chan *reader, opt.Readers)
-	for range opt.Readers {
-		c, err := rdb.Conn(ctx)
-		if err != nil {
-			return nil, errors.Join(fmt.Errorf("ledger: %s: %w", path, err), rdb.Close(), conn.Close(), wdb.Close())
-		}
-		readers <- &reader{conn: c, stmts: make(map[string]*sql.Stmt)}
-	}
-	check, err := newCheckpointer(ctx, path, opt.Log)
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("ledger: %s: %w", path, err), rdb.Close(), conn.Close(), wdb.Close())
+		return nil, fmt.Errorf("ledger: %w", err)
 	}
 	var life [8]byte
 	_, _ = rand.Read(life[:])
+	d := &lite{path: path, sums: s, life: hex.EncodeToString(life[:]), closed: make(chan struct{}), readers: make(chan *reader, opt.Readers)}
+	d.latch = &latch{log: opt.Log, full: func() {}}
+	if err := d.connect(ctx, opt); err != nil {
+		return nil, errors.Join(fmt.Errorf("ledger: %s: %w", path, diagnose(err)), d.shut())
+	}
+	if err := d.settle(ctx, checked); err != nil {
+		return nil, errors.Join(fmt.Errorf("ledger: %s: %w", path, diagnose(err)), d.shut())
+	}
 	start := opt.Now()
-	d := &lite{wdb: wdb, rdb: rdb, path: path, life: hex.EncodeToString(life[:]), readers: readers, closed: make(chan struct{}), c: check}
 	// Differences of the injected clock are monotonic where it is.
 	d.now = func() int64 { return start.UnixNano() + int64(opt.Now().Sub(start)) }
-	d.own = &reader{conn: conn, stmts: make(map[string]*sql.Stmt)}
 	d.w = newWriter(&liteTx{
 		ctx:  context.Background(), //nolint:forbidigo // one commit carries the acts of many callers
 		now:  d.now,
 		life: d.life, known: newLeases(),
 		prepare: d.own.prepare,
-	}, check.committed)
-	check.start(d.w)
+	}, d.latch, d.c.committed)
+	d.c.start(d.w)
+	d.patrol = startPatrol(d, opt.ScrubEvery)
 	return d, nil
+}
+
+// connect opens every connection.
+func (d *lite) connect(ctx context.Context, opt Options) (err error) {
+	common := []string{"busy_timeout(5000)", "foreign_keys(1)", "temp_store(memory)", "cache_size(-32768)"}
+	write := append([]string{"journal_mode(wal)", "synchronous(full)", "secure_delete(1)", "journal_size_limit(67108864)", "wal_autocheckpoint(0)"}, common...)
+	if opt.maxPages > 0 {
+		write = append(write, fmt.Sprintf("max_page_count(%d)", opt.maxPages))
+	}
+	if d.wdb, err = sql.Open("sqlite", dsn(d.path, write...)); err != nil {
+		return err
+	}
+	d.wdb.SetMaxOpenConns(1)
+	if err := migrate(ctx, d.wdb, "sqlite"); err != nil {
+		return err
+	}
+	conn, err := d.wdb.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	d.own = &reader{conn: conn, stmts: make(map[string]*sql.Stmt)}
+	if d.rdb, err = sql.Open("sqlite", dsn(d.path, append(common, "query_only(1)")...)); err != nil {
+		return err
+	}
+	d.rdb.SetMaxOpenConns(opt.Readers)
+	d.rdb.SetMaxIdleConns(opt.Readers)
+	for range opt.Readers {
+		c, err := d.rdb.Conn(ctx)
+		if err != nil {
+			return err
+		}
+		d.readers <- &reader{conn: c, stmts: make(map[string]*sql.Stmt)}
+	}
+	d.c, err = newCheckpointer(ctx, d.path, d.sums, d.latch, opt.Log)
+	return err
+}
+
+// settle empties the log, and makes the sums if the file was not held against
+// any.
+func (d *lite) settle(ctx context.Context, checked bool) error {
+	if !checked {
+		if err := d.intact(ctx); err != nil {
+			return err
+		}
+	}
+	if err := d.c.settled(ctx); err != nil {
+		return err
+	}
+	if err := d.truncate(ctx); err != nil {
+		return err
+	}
+	if checked && d.sums.pages != nil {
+		return nil
+	}
+	return d.sums.make()
+}
+
+// intact has SQLite check the structure of the file, which finds much damage
+// and not all.
+func (d *lite) intact(ctx context.Context) error {
+	rows, err := d.own.conn.QueryContext(ctx, "PRAGMA integrity_check(1)")
+	if err != nil {
+		return err
+	}
+	var said string
+	for rows.Next() {
+		if err := rows.Scan(&said); err != nil {
+			return errors.Join(err, rows.Close())
+		}
+	}
+	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+		return err
+	}
+	if said != "ok" {
+		return fmt.Errorf("%w: %s: %s", ErrCorrupt, d.path, said)
+	}
+	return nil
 }
 
 func (d *lite) write(ctx context.Context, l lane, do func(tx) error) error {
@@ -160,15 +219,46 @@ func (d *lite) read(ctx context.Context, do func(tx) error) error {
 func (d *lite) close() error {
 	var errs []error
 	d.once.Do(func() {
-		errs = append(errs, d.c.close())
+		d.patrol()
+		d.c.stop()
 		d.w.close()
 		close(d.closed)
+		free := make(chan *reader, cap(d.readers))
 		for range cap(d.readers) {
-			errs = append(errs, (<-d.readers).close())
+			free <- <-d.readers // nobody reads any more
 		}
-		// The last connection to close folds the WAL into the file.
-		errs = append(errs, d.rdb.Close(), d.own.close(), d.wdb.Close())
+		d.readers = free
+		errs = append(errs, d.shut())
 	})
+	return errors.Join(errs...)
+}
+
+// shut closes every connection. The last one would fold the log into the file,
+// so that is done before, with the sums. If it cannot be, the connections stay
+// for the end of the process, which folds nothing.
+func (d *lite) shut() error {
+	if d.c != nil {
+		if err := d.c.settled(context.Background()); err != nil { //nolint:forbidigo // whoever closes has no context
+			return fmt.Errorf("ledger: close: the log stays: %w", err)
+		}
+	}
+	var errs []error
+	for range len(d.readers) {
+		errs = append(errs, (<-d.readers).close())
+	}
+	if d.rdb != nil {
+		errs = append(errs, d.rdb.Close())
+	}
+	if d.c != nil {
+		errs = append(errs, d.c.close())
+	}
+	if d.own != nil {
+		errs = append(errs, d.own.close())
+	}
+	if d.wdb != nil {
+		errs = append(errs, d.wdb.Close())
+	}
+	d.sums.close()
 	return errors.Join(errs...)
 }
 
@@ -276,14 +366,31 @@ func (o Options) defaults() Options {
 	if o.Readers <= 0 {
 		o.Readers = 4
 	}
+	if o.ScrubEvery <= 0 {
+		o.ScrubEvery = 10 * time.Minute
+	}
 	return o
 }
 
 // scrub folds the WAL into the file and empties it, so that no older copy of a
-// page stays; deleted rows are overwritten by secure_delete. It has a
-// connection of its own and gives way to readers at once: while it waits, the
-// writer would wait with it.
-func (d *lite) scrub(ctx context.Context) error {
+// page stays; deleted rows are overwritten by secure_delete. The writer waits
+// for it, so it gives way to readers at once.
+func (d *lite) scrub(ctx context.Context) (err error) {
+	if _, err := d.c.pass(); err != nil {
+		return err
+	}
+	d.w.pause(func() {
+		if err = d.c.settled(ctx); err == nil {
+			err = d.truncate(ctx)
+		}
+	})
+	return err
+}
+
+// truncate empties the log, all of which must be in the file.
+func (d *lite) truncate(ctx context.Context) error {
+	d.sums.mu.Lock()
+	defer d.sums.mu.Unlock()
 	db, err := sql.Open("sqlite", dsn(d.path, "busy_timeout(20)"))
 	if err != nil {
 		return err
@@ -293,5 +400,5 @@ func (d *lite) scrub(ctx context.Context) error {
 	if err == nil && busy != 0 {
 		err = errBusy
 	}
-	return errors.Join(err, db.Close())
+	return errors.Join(d.latch.met(err), db.Close())
 }

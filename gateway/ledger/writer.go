@@ -52,10 +52,11 @@ type writer struct {
 	rest      sync.RWMutex
 	began     time.Time  // of the group; only run's
 	committed func(lane) // called after each commit
+	latch     *latch
 }
 
-func newWriter(t *liteTx, committed func(lane)) *writer {
-	w := &writer{t: t, urgent: make(chan *deed, groupActs), slow: make(chan *deed), pauses: make(chan func()), committed: committed,
+func newWriter(t *liteTx, l *latch, committed func(lane)) *writer {
+	w := &writer{t: t, latch: l, urgent: make(chan *deed, groupActs), slow: make(chan *deed), pauses: make(chan func()), committed: committed,
 		stop: make(chan struct{}), stopped: make(chan struct{})}
 	t.press = w.pressed
 	go w.run()
@@ -64,8 +65,12 @@ func newWriter(t *liteTx, committed func(lane)) *writer {
 
 // submit waits until the deed is durable or has failed. A deed that is not
 // begun when the context ends is withdrawn; one that is begun is waited for,
-// so that an error always means that nothing was done.
+// so that an error always means that nothing was done. The one exception is
+// ErrBroken: what the disk did then is known after the next start.
 func (w *writer) submit(ctx context.Context, l lane, do func(tx) error) error {
+	if err := w.latch.closed(); err != nil {
+		return err
+	}
 	d := &deed{do: do, done: make(chan struct{})}
 	queue := w.urgent
 	if l == bulk {
@@ -172,11 +177,12 @@ func (w *writer) group(first *deed, l lane) {
 		}
 		var own error
 		own, err = w.perform(d, len(good) == 0)
+		err = w.latch.met(err)
 		switch {
 		case err != nil:
 			d.finish(err)
 		case own != nil:
-			d.finish(own)
+			d.finish(w.latch.met(own))
 		default:
 			good = append(good, d)
 		}
@@ -186,7 +192,7 @@ func (w *writer) group(first *deed, l lane) {
 		return
 	}
 	if err == nil {
-		err = w.commit()
+		err = w.latch.met(w.commit())
 	} else {
 		w.rollback()
 	}
@@ -215,8 +221,11 @@ func (w *writer) next(l lane, taken int) *deed {
 
 func (w *writer) begin() error {
 	w.t.known.begin()
+	if err := w.latch.closed(); err != nil {
+		return err
+	}
 	if _, err := w.t.exec("BEGIN IMMEDIATE"); err != nil {
-		return fmt.Errorf("ledger: begin: %w", err)
+		return w.latch.met(fmt.Errorf("ledger: begin: %w", err))
 	}
 	return nil
 }
