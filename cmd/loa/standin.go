@@ -158,6 +158,11 @@ func newStandinPushCommand() *cobra.Command {
 	flags.StringVar(&books, "books", "", "JSON lines `file` of everything taken")
 	flags.StringVar(&seed, "seed", "loa", "all subscriptions follow from it")
 	flags.Float64Var(&shares.Gone, "gone", 0, "`share` of subscriptions that answer 410, 0 to 1")
+	flags.Float64Var(&shares.Missing, "missing", 0, "`share` that answer 404")
+	flags.Float64Var(&shares.TooLarge, "too-large", 0, "`share` that answer 413")
+	flags.Float64Var(&shares.Forbidden, "forbidden", 0, "`share` that answer 403")
+	flags.Float64Var(&shares.Throttled, "throttled", 0, "`share` that answer 429 the first time")
+	flags.Float64Var(&shares.Unavailable, "unavailable", 0, "`share` that answer 503 the first time")
 	return cmd
 }
 

@@ -126,7 +126,7 @@ func (p *province) taken() int {
 		if err != nil {
 			p.t.Fatal(err)
 		}
-		n += bytes.Count(src, []byte{'\n'})
+		n += bytes.Count(src, []byte{'\n'}) - bytes.Count(src, []byte(`{"taken":false,`))
 	}
 	return n
 }
@@ -182,9 +182,14 @@ func (p *province) books() map[string]int {
 	}
 	for line := range bytes.Lines(src) {
 		var e struct {
-			Subscription *int `json:"subscription"`
+			Subscription *int  `json:"subscription"`
+			Taken        *bool `json:"taken"`
 		}
-		if err := json.Unmarshal(line, &e); err != nil || e.Subscription == nil {
+		err := json.Unmarshal(line, &e)
+		if err == nil && e.Taken != nil && !*e.Taken {
+			continue
+		}
+		if err != nil || e.Subscription == nil {
 			p.t.Fatalf("the push books have a line that is none: %s", line)
 		}
 		copies[browsers[*e.Subscription]]++

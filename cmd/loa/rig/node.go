@@ -88,7 +88,20 @@ func (n *Node) Configure() {
 	if err != nil {
 		r.Fatal(err)
 	}
-	registered, err := json.Marshal(catalogue.ToRegister(render.Sender{Provider: "twilio", Sender: Sender}))
+	senders, ways := []render.Sender{{Provider: "twilio", Sender: Sender}}, ""
+	if r.second != "" {
+		senders = append(senders, render.Sender{Provider: "smpp", Sender: Sender})
+		ways = r.secondWay()
+	}
+	var texts []render.Registered
+	for _, from := range senders {
+		texts = append(texts, catalogue.ToRegister(from)...)
+	}
+	speak, err := json.Marshal(senders)
+	if err != nil {
+		r.Fatal(err)
+	}
+	registered, err := json.Marshal(texts)
 	if err != nil {
 		r.Fatal(err)
 	}
@@ -111,18 +124,18 @@ redis: %s
 log: {level: %s}
 keys: {master: %s}
 agency: {sender: test.loa.invalid, name: %s, name_en: %s, short: %s, short_en: %s}
-delivery: {resend_after: %s}
+delivery: {resend_after: %s, retry_after: %s}
 sms:
-  senders: [{provider: twilio, sender: %s}]
+  senders: %s
   registered: %s
 channels:
-  - {driver: twilio, origin: %q, workers: %d, window: %d, per_second: %d, settings: {account_sid: %s, auth_token: %s, from: %s, base_url: %q}}
+  - {driver: twilio, origin: %q, workers: %d, window: %d, per_second: %d, cost: 1, settings: {account_sid: %s, auth_token: %s, from: %s, base_url: %q, timeout: %s, concurrency: %d}}
   - {driver: vapid, origin: %q, workers: %d, window: %d, settings: {subject: "mailto:test@loa.invalid", private_key: %s}}
   - {driver: hub, workers: %d, settings: {per_address: 100000}}
-%s`, n.Data(), n.Listen, r.Door.Addr(), ledger, r.Options.Redis, r.Options.LogLevel, master,
-		agency.Long, agency.LongEN, agency.Short, agency.ShortEN, r.Options.ResendAfter, Sender, registered,
-		carrier, SMSWorkers, SMSWindow, r.Options.PerSecond, Account, token, Sender, carrier,
-		push, PushWorkers, PushWindow, r.pushKey.Reveal(), AppWorkers, r.Options.Extra)
+%s%s`, n.Data(), n.Listen, r.Door.Addr(), ledger, r.Options.Redis, r.Options.LogLevel, master,
+		agency.Long, agency.LongEN, agency.Short, agency.ShortEN, r.Options.ResendAfter, r.Options.RetryAfter, speak, registered,
+		carrier, SMSWorkers, SMSWindow, r.Options.PerSecond, Account, token, Sender, carrier, r.Options.CallTimeout, SMSWorkers*SMSWindow,
+		push, PushWorkers, PushWindow, r.pushKey.Reveal(), AppWorkers, ways, r.Options.Extra)
 	if err := os.WriteFile(n.ConfigFile(), []byte(text), 0o600); err != nil {
 		r.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"loa/channels"
@@ -15,6 +16,13 @@ import (
 
 // homes are communes of Quảng Ninh that people live in here.
 var homes = []string{"06652", "06673", "06685", "06994", "07192", "06799", "06862", "06978", "07090", "06712"}
+
+// others are the rest of its communes.
+var others = []string{
+	"06658", "06661", "06676", "06688", "06706", "06709", "06724", "06733", "06736", "06757", "06760", "06778", "06781", "06793", "06811",
+	"06820", "06832", "06838", "06841", "06856", "06874", "06877", "06886", "06895", "06913", "06922", "06931", "06946", "06967", "06979",
+	"06985", "07030", "07054", "07060", "07069", "07081", "07093", "07114", "07132", "07135", "07147", "07168", "07180", "07183",
+}
 
 // draw makes the people, who are the same in every run.
 func (r *Rig) draw() {
@@ -34,12 +42,16 @@ func (r *Rig) draw() {
 			r.Fatalf("%d subscriptions, %v", len(subs), err)
 		}
 	}
+	homes := homes
+	if r.Options.Everywhere {
+		homes = slices.Concat(homes, others)
+	}
 	keys := crowd.New(crowd.Options{Seed: "rig"})
 	for i := range n {
 		p := Person{Kind: channels.App, Commune: homes[i%len(homes)]}
 		switch {
 		case i < phones:
-			p.Kind, p.Address = channels.SMS, fmt.Sprintf("+8491%07d", i)
+			p.Kind, p.Address = channels.SMS, fmt.Sprintf("%s%07d", r.Options.Ranges[i%len(r.Options.Ranges)], i)
 		case i < phones+browsers:
 			text, err := json.Marshal(subs[i-phones])
 			if err != nil {

@@ -7,7 +7,9 @@ package rig
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -28,9 +30,12 @@ const (
 
 // Options say what kind of province is played.
 type Options struct {
-	People   int    // 60 % SMS, 30 % web push, 10 % app
-	Postgres string // connection string; empty: SQLite
-	Redis    string // the section of the configuration; empty: a server of its own
+	People int // 60 % SMS, 30 % web push, 10 % app
+	// Everywhere has them live in all 54 communes instead of ten: the batches
+	// are as many and so much smaller.
+	Everywhere bool
+	Postgres   string // connection string; empty: SQLite
+	Redis      string // the section of the configuration; empty: a server of its own
 	// PerSecond is how many SMS may leave each second; 0: no limit. It makes an
 	// alert's middle wide enough for a fault.
 	PerSecond   int
@@ -40,6 +45,12 @@ type Options struct {
 	CarrierArgs []string      // how the carrier misbehaves
 	PushArgs    []string      // how the push service does
 	LogLevel    string        // default info
+	Ranges      []string      // what the numbers of phones begin with, in turn; default +8491
+	RetryAfter  time.Duration // after a report that a phone could not be reached; default ten minutes
+	CallTimeout time.Duration // of a call to the carrier; default 10 s
+	// Second adds a carrier that speaks SMPP, the dearer of the two.
+	Second     bool
+	SecondArgs []string // how it misbehaves
 	// Extra is added to the configuration, its lines as they stand.
 	Extra string
 	// Before and BeforePush are asked for the address that the gateway uses
@@ -60,11 +71,11 @@ type Rig struct {
 	People []Person
 	Nodes  []*Node
 
-	carrier, push string // where the providers listen, scheme and all
-	Carrier, Push *Process
-	pushKey       channels.Secret
-	crowd         *crowd.Crowd
-	tokens        [2]string // of the author and the approver
+	carrier, push, second string // where the providers listen, scheme and all
+	Carrier, Push, Second *Process
+	pushKey               channels.Secret
+	crowd                 *crowd.Crowd
+	tokens                [2]string // of the author and the approver
 
 	records   string // folder of the recorders
 	began     historytest.Anchor
@@ -103,12 +114,24 @@ func New(t testing.TB, o Options) *Rig {
 		o.Tags = []string{Tag}
 	}
 	r := &Rig{TB: t, began: historytest.Now(), records: t.TempDir(), Options: o, Dir: t.TempDir(), Bin: Build(t, o.Tags...), Door: NewProxy(t)}
+	if len(r.Options.Ranges) == 0 {
+		r.Options.Ranges = []string{"+8491"}
+	}
+	if r.Options.CallTimeout == 0 {
+		r.Options.CallTimeout = 10 * time.Second
+	}
+	if r.Options.RetryAfter == 0 {
+		r.Options.RetryAfter = 10 * time.Minute
+	}
 	if r.Options.Redis == "" {
 		r.Redis = StartRedis(t)
 		r.Options.Redis = fmt.Sprintf(`{addr: %q}`, r.Redis.Addr)
 	}
 	r.Carrier, r.carrier = r.standin("sms", r.CarrierBooks(), o.CarrierArgs...)
 	r.Push, r.push = r.standin("push", r.PushBooks(), o.PushArgs...)
+	if o.Second {
+		r.Second, r.second = r.standin("smpp", r.SecondBooks(), o.SecondArgs...)
+	}
 	r.draw()
 	node := r.addNode()
 	r.tokens = [2]string{r.person(node, "Nguyễn Thị Soạn"), r.person(node, "Trần Văn Duyệt")}
@@ -119,7 +142,7 @@ func New(t testing.TB, o Options) *Rig {
 // standin starts a provider and returns the base of its URLs.
 func (r *Rig) standin(kind, books string, args ...string) (*Process, string) {
 	r.Helper()
-	p := Start(r, []string{"LOA_STANDIN_TOKEN=" + token}, r.Bin, append([]string{"standin", kind, "--books", books}, args...)...)
+	p := Start(r, []string{"LOA_STANDIN_TOKEN=" + token, "LOA_STANDIN_PASSWORD=" + token}, r.Bin, append([]string{"standin", kind, "--books", books}, args...)...)
 	line, err := bufio.NewReader(p.Stdout).ReadString('\n')
 	if err != nil {
 		r.Fatalf("the %s stand-in: %v: %s", kind, err, p.Said())
@@ -141,6 +164,9 @@ func (r *Rig) CarrierBooks() string { return filepath.Join(r.Dir, "sms.books") }
 // PushBooks is the push service's.
 func (r *Rig) PushBooks() string { return filepath.Join(r.Dir, "push.books") }
 
+// AppBooks is the file of what the apps' connections brought.
+func (r *Rig) AppBooks() string { return filepath.Join(r.Dir, "app.books") }
+
 // Apps is how many people have the app.
 func (r *Rig) Apps() int { return r.Options.People - r.Options.People*6/10 - r.Options.People*3/10 }
 
@@ -148,15 +174,26 @@ func (r *Rig) Apps() int { return r.Options.People - r.Options.People*6/10 - r.O
 func (r *Rig) connect() {
 	r.Helper()
 	first := r.Options.People - r.Apps()
+	file, err := os.OpenFile(r.AppBooks(), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		r.Fatal(err)
+	}
 	r.crowd = crowd.New(crowd.Options{
-		URL: "ws://" + r.Door.Addr() + "/channels/hub/ws", Seed: "rig", Language: "vi",
+		Books: file,
+		URL:   "ws://" + r.Door.Addr() + "/channels/hub/ws", Seed: "rig", Language: "vi",
 		Communes: func(i int) []string { return []string{r.People[first+i].Commune} },
 		Pause:    200 * time.Millisecond,
 	})
 	ctx, cancel := context.WithCancel(context.Background())
 	gone := make(chan struct{})
 	go func() { r.crowd.Run(ctx, r.Apps()); close(gone) }()
-	r.Cleanup(func() { cancel(); <-gone })
+	r.Cleanup(func() {
+		cancel()
+		<-gone
+		if err := errors.Join(r.crowd.BooksErr(), file.Close()); err != nil {
+			r.Error(err)
+		}
+	})
 	Eventually(r, 30*time.Second, "the apps to connect", func() (bool, string) {
 		return r.crowd.Connected() == r.Apps(), fmt.Sprint(r.crowd.Connected())
 	})

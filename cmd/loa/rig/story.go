@@ -106,19 +106,11 @@ func (r *Rig) TryStatus(id string) (a api.Alert, err error) {
 	return a, json.NewDecoder(resp.Body).Decode(&a)
 }
 
-// Taken is how many messages the carrier and the push service have on their
+// Taken is how many messages the carriers and the push service have on their
 // books.
 func (r *Rig) Taken() int {
 	r.Helper()
-	n := 0
-	for _, file := range []string{r.CarrierBooks(), r.PushBooks()} {
-		src, err := os.ReadFile(file) // #nosec G304 -- of this rig
-		if err != nil {
-			r.Fatal(err)
-		}
-		n += bytes.Count(src, []byte{'\n'})
-	}
-	return n
+	return r.TakenBy(r.CarrierBooks()) + r.TakenBy(r.SecondBooks()) + r.TakenBy(r.PushBooks())
 }
 
 // AwaitTaken waits until the providers have taken so many messages.
@@ -206,14 +198,24 @@ type Sum struct {
 // copies than allowed, and on any disagreement.
 func (r *Rig) Compare(id string, mayRepeat int) Sum {
 	r.Helper()
+	return r.CompareBut(id, mayRepeat, func(Person) bool { return false })
+}
+
+// CompareBut is Compare where some people cannot be reached: a copy to one of
+// them is a fault.
+func (r *Rig) CompareBut(id string, mayRepeat int, unreachable func(Person) bool) Sum {
+	r.Helper()
 	copies := r.Copies()
 	s := Sum{Kept: map[channels.Kind]int{}}
 	for _, p := range r.People {
 		n := copies[p.Address]
-		if n == 0 {
-			s.Lost++
-		} else {
+		switch {
+		case n > 0 && unreachable(p):
+			r.Errorf("somebody on %s who cannot be reached was", p.Kind)
+		case n > 0:
 			s.Kept[p.Kind]++
+		case !unreachable(p):
+			s.Lost++
 		}
 		s.Second += max(0, n-1)
 	}
@@ -250,6 +252,9 @@ func (r *Rig) Copies() map[string]int {
 			copies[e.To]++
 		}
 	}
+	for to, n := range r.secondCopies() {
+		copies[to] += n
+	}
 	var browsers, apps []string
 	for _, p := range r.People {
 		switch p.Kind {
@@ -266,10 +271,11 @@ func (r *Rig) Copies() map[string]int {
 	}
 	for line := range bytes.Lines(src) {
 		var e struct {
-			Subscription *int `json:"subscription"`
+			Subscription *int  `json:"subscription"`
+			Taken        *bool `json:"taken"`
 		}
-		if err := json.Unmarshal(line, &e); err != nil || e.Subscription == nil {
-			continue // a line that a crash cut was never answered for
+		if err := json.Unmarshal(line, &e); err != nil || e.Subscription == nil || e.Taken != nil && !*e.Taken {
+			continue // refused, or cut by a crash and never answered for
 		}
 		copies[browsers[*e.Subscription]]++
 	}
