@@ -54,6 +54,7 @@ type province struct {
 	postgres   string // connection string; empty: SQLite
 	perSecond  int    // SMS that may leave each second; 0: no limit
 	logLevel   string
+	retryAfter time.Duration               // of those whose phone could not be reached; 0: as shipped
 	carrierArg []string                    // how the carrier misbehaves
 	pushArg    []string                    // how the push service does
 	before     func(carrier string) string // what stands before the carrier
@@ -247,7 +248,7 @@ agency:
   name_en: %s
   short: %s
   short_en: %s
-delivery: {resend_after: 3s}
+delivery: {resend_after: 3s, retry_after: %s}
 sms:
   senders: [{provider: twilio, sender: %s}]
   registered: %s
@@ -256,7 +257,7 @@ channels:
   - {driver: vapid, origin: "%s", workers: %d, window: %d, settings: {subject: "mailto:test@loa.invalid", private_key: %s}}
   - {driver: hub, workers: %d, settings: {per_address: 100000}}
 `, filepath.Join(p.dir, "data"), p.listen, p.public, p.ledger(), p.redis, p.logLevel, masterKey,
-		agency.Long, agency.LongEN, agency.Short, agency.ShortEN, sender, registered,
+		agency.Long, agency.LongEN, agency.Short, agency.ShortEN, p.retryAfter, sender, registered,
 		p.carrier, smsWorkers, smsWindow, p.perSecond, account, token, sender, p.carrier,
 		p.pushURL, others, pushWindow, key.Reveal(), others)
 	if err := os.WriteFile(p.configFile(), []byte(text), 0o600); err != nil {

@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"os"
 	"slices"
+	"strconv"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -65,9 +67,15 @@ func (w *waits) time(do func()) {
 // claimed: both go on, and all rows become visible at once. It says how long
 // approvals and claims took.
 func TestGreatImport(t *testing.T) {
-	n := 50_000
-	if !testing.Short() && !raceEnabled {
-		n = 1_000_000
+	n := 100_000
+	if testing.Short() {
+		n = 20_000
+	}
+	if rows := os.Getenv("LOA_IMPORT_ROWS"); rows != "" { // as the benches do: a million
+		var err error
+		if n, err = strconv.Atoi(rows); err != nil {
+			t.Fatalf("LOA_IMPORT_ROWS: %v", err)
+		}
 	}
 	// One database after the other: beside each other they would slow each
 	// other down.

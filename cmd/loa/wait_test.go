@@ -1,0 +1,78 @@
+package main_test
+
+import (
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"loa/channels"
+	carrier "loa/channels/sms/standin"
+)
+
+// TestWaitForTheSecondAttempt: a fifth of the numbers is bad, some of them only
+// for now (30003). Whoever follows the alert is told that these are called
+// again and when, on the terminal, in the API and on the page, and waits until
+// they were.
+func TestWaitForTheSecondAttempt(t *testing.T) {
+	t.Parallel()
+	const share, after = 0.2, 8 * time.Second
+	p := newProvince(t, 300, func(p *province) {
+		p.carrierArg, p.retryAfter = []string{"--bad", fmt.Sprint(share), "--seed", "5"}, after
+	})
+	away := map[string]bool{}
+	for _, r := range p.people {
+		if bad, is := carrier.Verdict(r.address, 5, share); r.kind == channels.SMS && is && bad.Code == 30003 {
+			away[r.address] = true
+		}
+	}
+	if len(away) == 0 {
+		t.Fatal("no number is away")
+	}
+	p.serve()
+	id := p.alert()
+	wait := exec.CommandContext(t.Context(), p.bin, "alert", "status", id, "--wait", "--config", p.configFile())
+	wait.Env = append(wait.Environ(), "LOA_TOKEN="+p.tokens[0])
+	var said strings.Builder
+	wait.Stdout, wait.Stderr = &said, &said
+	if err := wait.Start(); err != nil {
+		t.Fatal(err)
+	}
+	p.eventually(30*time.Second, "second attempts to be announced", func() (bool, string) {
+		c := p.status(id).Coverage
+		if c == nil || c.Again < len(away) {
+			return false, fmt.Sprintf("%+v", c)
+		}
+		if left := time.Until(c.Next); left > after || left < -after {
+			t.Errorf("the second attempt is due in %v, not within %v", left, after)
+		}
+		return true, ""
+	})
+	if _, body := p.page("/"); !strings.Contains(body, " máy chờ gửi lại, sớm nhất lúc ") && !strings.Contains(body, " máy đang được gửi lại.") {
+		t.Error("the live page says nothing of a second attempt")
+	}
+	if err := wait.Wait(); err != nil {
+		t.Fatalf("%v: %s", err, said.String())
+	}
+	if want := " wait for a second attempt, the next is due at "; !strings.Contains(said.String(), want) {
+		t.Errorf("--wait does not say %q:\n%s", want, said.String())
+	}
+	entries, err := carrier.ReadBooks(filepath.Join(p.dir, "sms.books"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	copies := map[string]int{}
+	for _, e := range entries {
+		copies[e.To]++
+	}
+	for number := range away {
+		if copies[number] != 2 {
+			t.Errorf("a number that was away was called %d times when --wait ended", copies[number])
+		}
+	}
+	if c := p.status(id).Coverage; c.Again != 0 || !c.Next.IsZero() {
+		t.Errorf("%d wait after --wait, the next at %v", c.Again, c.Next)
+	}
+}
