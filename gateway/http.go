@@ -41,6 +41,7 @@ func (g *Gateway) localHandler() http.Handler {
 	mux.Handle("GET /metrics", g.metrics())
 	mux.HandleFunc("GET /health", g.health)
 	g.holdHandlers(mux)
+	g.backupHandler(mux)
 	mux.Handle("/api/", web.Headers(api.Local(g.api())))
 	mux.Handle("/", g.publicHandler())
 	return mux

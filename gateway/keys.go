@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"context"
 	"crypto/hkdf"
 	"crypto/rand"
 	"crypto/sha256"
@@ -71,10 +72,43 @@ func (k keys) compare(data string) error {
 	return nil
 }
 
+// masterFile is the key of a data folder without a configured one.
+const masterFile = "master.key"
+
+func trimmed(src []byte) string { return strings.TrimSpace(string(src)) }
+
+// ErrRotating says that a change of the master key was begun and not ended.
+var ErrRotating = errors.New("a change of the master key was interrupted: run \"loa keys rotate\" again, with the same new key")
+
+// owned refuses a key that is not the ledger's. A ledger that has none yet is
+// the folder's, and takes the folder's key. A folder beside a ledger whose key
+// was changed from elsewhere follows it.
+func (g *Gateway) owned(ctx context.Context, k keys) error {
+	s, err := g.ledger.Guard(ctx)
+	if err != nil {
+		return err
+	}
+	switch {
+	case s.Rotating != "":
+		return ErrRotating
+	case s.Key == "":
+		if err := k.belongTo(g.cfg.Data); err != nil {
+			return err
+		}
+		return g.ledger.TakeKey(ctx, k.name())
+	case s.Key != k.name():
+		return ErrOtherKey
+	case k.compare(g.cfg.Data) != nil:
+		return replaceFile(filepath.Join(g.cfg.Data, keyID), []byte(k.name()+"\n"))
+	default:
+		return nil
+	}
+}
+
 // masterIn reads the key of a data folder, or makes it at the first start. It
 // serves installations without a configuration file.
 func masterIn(data string) (channels.Secret, error) {
-	path := filepath.Join(data, "master.key")
+	path := filepath.Join(data, masterFile)
 	src, err := os.ReadFile(path) //nolint:gosec // the data folder is the operator's
 	if err == nil {
 		return channels.Secret(strings.TrimSpace(string(src))), nil

@@ -128,7 +128,7 @@ func (g *Gateway) openLedger(ctx context.Context) error {
 	if dsn := g.cfg.Ledger.Postgres; dsn != "" {
 		g.ledger, err = ledger.OpenPostgres(ctx, dsn.Reveal(), opt)
 	} else {
-		g.ledger, err = ledger.OpenSQLite(ctx, filepath.Join(g.cfg.Data, "loa.db"), opt)
+		g.ledger, err = ledger.OpenSQLite(ctx, ledgerFile(g.cfg.Data), opt)
 	}
 	if err != nil {
 		return err
@@ -176,7 +176,7 @@ func queueOptions(r config.Redis, log *slog.Logger) queue.Options {
 	return o
 }
 
-func (g *Gateway) openDelivery(context.Context) error {
+func (g *Gateway) openDelivery(ctx context.Context) error {
 	master := g.cfg.Keys.Master
 	if master == "" {
 		var err error
@@ -188,7 +188,7 @@ func (g *Gateway) openDelivery(context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := k.belongTo(g.cfg.Data); err != nil {
+	if err := g.owned(ctx, k); err != nil {
 		return err
 	}
 	vault, err := audience.NewVault(k.vault)

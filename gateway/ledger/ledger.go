@@ -41,9 +41,10 @@ type Options struct {
 // Ledger is an open ledger. Its methods hand out one set of methods per room;
 // all are safe for concurrent use.
 type Ledger struct {
-	db  base
-	now func() time.Time
-	log *slog.Logger
+	db   base
+	now  func() time.Time
+	log  *slog.Logger
+	file string // of SQLite
 
 	ctx    context.Context // ends with Close
 	cancel context.CancelFunc
@@ -60,7 +61,12 @@ func OpenSQLite(ctx context.Context, path string, opt Options) (*Ledger, error) 
 	if err != nil {
 		return nil, err
 	}
-	return start(ctx, db, opt, true)
+	l, err := start(ctx, db, opt, true)
+	if err != nil {
+		return nil, err
+	}
+	l.file = path
+	return l, nil
 }
 
 func start(ctx context.Context, db base, opt Options, alone bool) (*Ledger, error) {

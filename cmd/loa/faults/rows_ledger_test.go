@@ -6,7 +6,7 @@ var ledgerRows = []row{
 	{id: "F29", fault: "the ledger's disk full", pass: "new approvals refused with 507, none falsely acknowledged; the running alert ends", from: short},
 	{id: "F30", fault: "the ledger locked by another program for 10 s", pass: "waits, then a clear error; nothing half written", from: short},
 	{id: "F31", fault: "one byte changed in each of 100 pages of the ledger", pass: "each is found at the start or by the scrub, and refused", from: short},
-	{id: "F32", fault: "an old backup restored after sending", pass: "starts on hold; nobody is sent to again without a release by two people", from: short},
+	{id: "F32", fault: "an old backup restored after sending", pass: "starts on hold; nobody is sent to again without a release by two people", from: short, play: oldBackupRestored},
 	{id: "F33", fault: "the clock steps, also backwards in a lease", pass: "no early expiry, no double send; a step over 2 s is said", from: short},
 	{id: "F34", fault: "the clocks of two nodes differ", pass: "no send at or after the end; said within 30 s", from: short},
 }

@@ -5,7 +5,7 @@ var redisRows = []row{
 	{id: "F12", fault: "Redis absent the whole run", pass: "the alert ends, in at most twice the time", from: core, alone: true, play: redisAbsent},
 	{id: "F13", fault: "FLUSHALL at 10, 50 and 90 %", pass: "noticed within 2 s, hints made anew; nobody gets two copies", from: core, play: redisEmptied},
 	{id: "F14", fault: "streams deleted, groups destroyed, trimmed, set back", pass: "each healed within 5 s; nobody gets two copies", from: short, play: streamsWounded},
-	{id: "F15", fault: "Redis rolled back to an old state", pass: "nobody who was reached is sent to again", from: short},
+	{id: "F15", fault: "Redis rolled back to an old state", pass: "nobody who was reached is sent to again", from: short, play: redisRolledBack},
 	{id: "F16", fault: "Redis's append-only file damaged", pass: "hints made anew within 15 s; an operator hears of it", from: short, play: appendOnlyDamaged},
 	{id: "F17", fault: "Redis out of memory; an evicting policy", pass: "the backlog keeps falling; the policy is refused at start", from: short, play: memoryFull},
 	{id: "F18", fault: "Redis's disk full", pass: "sending goes on; resumes within 5 s of space", from: short, play: diskFull},

@@ -90,3 +90,6 @@ func (r *Rig) OpenCalls() int {
 	}
 	return SMSWorkers*SMSWindow + PushWorkers*PushWindow + AppWorkers*batch*64
 }
+
+// Token is the author's (0) or the approver's (1).
+func (r *Rig) Token(i int) string { return r.tokens[i] }
