@@ -156,14 +156,17 @@ func (p *provider) pacedBy(ctx context.Context, shared Rate, n int, now, wall ti
 		n = granted
 	}
 	p.mu.Unlock()
+	own := limit / float64(p.nodes)
 	if shared != nil {
 		if granted, wait, err := shared.Take(ctx, p.name, int(limit), n, wall); err == nil {
+			p.mu.Lock()
+			p.tokens.spend(own, granted, now)
+			p.mu.Unlock()
 			return granted, wait
 		}
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	own := limit / float64(p.nodes)
 	burst := own / burstSlots
 	if slowed {
 		return p.tokens.take(own, smoothed(own), 1, n, now)
@@ -203,6 +206,14 @@ func (b *bucket) take(limit, burst, some float64, n int, now time.Time) (int, ti
 	}
 	missing := min(max(1, some), float64(n)) - b.left
 	return 0, time.Duration(missing/limit*float64(time.Second)) + time.Millisecond
+}
+
+// spend takes what was granted elsewhere off the bucket: when every other
+// question to the shared budget fails, the two together grant no more than one
+// of them. It never owes more than a second.
+func (b *bucket) spend(limit float64, n int, now time.Time) {
+	b.left = max(-limit, min(smoothed(limit), b.left+now.Sub(b.at).Seconds()*limit)-float64(n))
+	b.at = now
 }
 
 // askShare is the part of a provider's rate that lookups may use, and asksFree

@@ -1,6 +1,8 @@
 package delivery
 
 import (
+	"context"
+	"errors"
 	"testing"
 	"time"
 
@@ -90,5 +92,37 @@ func TestAcceptedRateUnderThrottling(t *testing.T) {
 				r.stop()
 			})
 		})
+	}
+}
+
+// sharedBudget fails every other time.
+type sharedBudget struct{ asked, granted int }
+
+func (s *sharedBudget) Take(_ context.Context, _ string, perSecond, n int, _ time.Time) (int, time.Duration, error) {
+	if s.asked++; s.asked%2 == 0 {
+		return 0, 0, errors.New("the answer was lost")
+	}
+	n = min(n, perSecond*s.asked/1000-s.granted)
+	s.granted += max(0, n)
+	return max(0, n), time.Millisecond, nil
+}
+
+// A shared budget that half fails and the own one together grant no more than
+// the limit.
+func TestHalfFailingBudget(t *testing.T) {
+	const limit, seconds = 200, 10
+	now := time.Now()
+	p := &provider{name: "standin", nodes: 1, perSecond: limit, pace: pace{part: 1, at: now}, tokens: bucket{at: now}}
+	shared, granted := &sharedBudget{}, 0
+	for range 1000 * seconds {
+		now = now.Add(time.Millisecond)
+		n, _ := p.pacedBy(t.Context(), shared, 16, now, now)
+		granted += n
+	}
+	if granted > limit*seconds*105/100 || granted < limit*seconds*9/10 {
+		t.Errorf("%d calls in %d s at %d a second", granted, seconds, limit)
+	}
+	if shared.granted == 0 || shared.granted == granted {
+		t.Errorf("%d of %d came of the shared budget", shared.granted, granted)
 	}
 }
