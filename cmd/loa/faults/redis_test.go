@@ -2,6 +2,7 @@ package faults
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -12,8 +13,16 @@ import (
 // within is how long an alert of a row may take to end, once its fault has.
 const within = 2 * time.Minute
 
-// settle waits for the alert's end and holds it against the books.
+// settle waits for the alert's end and holds it against the books and the
+// history against the invariants; the last thing that a row does.
 func (r *run) settle(p *rig.Rig, id string) {
+	r.Helper()
+	r.ended(p, id)
+	r.judge(p)
+}
+
+// ended waits for the alert's end and holds it against the books.
+func (r *run) ended(p *rig.Rig, id string) {
 	r.Helper()
 	p.Finish(id, within)
 	s := p.Compare(id, 0)
@@ -165,49 +174,37 @@ func repliesLost(r *run) {
 	r.settle(p, id)
 }
 
-// streamsWounded deletes and bends what hints lie in.
+// streamsWounded deletes and bends what hints lie in, while many batches wait
+// there.
 func streamsWounded(r *run) {
 	rounds := r.pick(1, 3, 20)
-	n, seconds := r.pick(3000, 10000, 20000), r.pick(20, 50, 300)
-	p := rig.New(r, rig.Options{People: n, PerSecond: n * 6 / 10 / seconds})
+	n, seconds := r.pick(3000, 10000, 40000), r.pick(30, 60, 400)
+	p := rig.New(r, rig.Options{People: n, PerSecond: n * 6 / 10 / seconds, Everywhere: true})
 	node := p.Nodes[0]
 	node.Serve()
 	id := p.Alert()
 	p.AwaitTaken(1)
-	const stream = "loa:{sms}:p0"
-	wounds := []struct {
-		name string
-		do   func()
-	}{
-		{"DEL", func() { p.Redis.CLI("del", stream) }},
-		{"XGROUP DESTROY", func() { p.Redis.CLI("xgroup", "destroy", stream, "loa") }},
-		{"XGROUP DELCONSUMER", func() {
-			for _, c := range fieldsAfter(p.Redis.CLI("xinfo", "consumers", stream, "loa"), "name") {
-				p.Redis.CLI("xgroup", "delconsumer", stream, "loa", c)
-			}
-		}},
-		{"XTRIM", func() { p.Redis.CLI("xtrim", stream, "maxlen", "0") }},
-		{"XGROUP SETID", func() { p.Redis.CLI("xgroup", "setid", stream, "loa", "0") }},
-	}
+	h := hints{r, p.Redis}
 	var healed longest
 	done := 0
-	for i := range rounds {
-		for _, w := range wounds {
-			if p.Left(id, channels.Pending) == 0 {
-				r.Fatalf("all was sent before round %d of %s", i+1, w.name)
-			}
-			rig.Eventually(r, 5*time.Second, "a group to wound", func() (bool, string) {
-				out, err := p.Redis.Try("xinfo", "groups", stream)
-				return err == nil && len(fieldsAfter(out, "name")) == 1, out
+	for range rounds {
+		for _, w := range h.wounds() {
+			waiting := 0
+			rig.Eventually(r, 5*time.Second, "hints to wound", func() (bool, string) {
+				waiting = h.waiting()
+				return waiting > 2*rig.SMSWorkers, fmt.Sprint(waiting)
 			})
-			w.do()
+			for _, s := range h.streams() {
+				w.do(s)
+			}
 			at, before := time.Now(), p.Taken()
 			rig.Eventually(r, 5*time.Second, "the wound of "+w.name+" to heal", func() (bool, string) {
-				out, err := p.Redis.Try("xinfo", "groups", stream)
-				return err == nil && len(fieldsAfter(out, "name")) == 1 && p.Taken() > before, out
+				now, taken := h.waiting(), p.Taken()
+				return now >= waiting-2*rig.SMSWorkers && taken > before, fmt.Sprintf("%d hints, %d before; %d taken, %d before", now, waiting, taken, before)
 			})
 			healed.of(time.Since(at))
 			done++
+			p.InTheMiddle(id, w.name)
 		}
 	}
 	if inDirect(node) {
@@ -216,6 +213,84 @@ func streamsWounded(r *run) {
 	r.note("wounds", done)
 	r.note("healed within", healed.String())
 	r.settle(p, id)
+}
+
+// hints are the streams of SMS.
+type hints struct {
+	r     *run
+	redis *rig.Redis
+}
+
+// streams are those with something in them.
+func (h hints) streams() []string {
+	h.r.Helper()
+	var out []string
+	for i := range 4 {
+		s := fmt.Sprintf("loa:{sms}:p%d", i)
+		if h.length(s) > 0 {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+func (h hints) length(stream string) int {
+	h.r.Helper()
+	n, err := strconv.Atoi(strings.TrimSpace(h.redis.CLI("xlen", stream)))
+	if err != nil {
+		h.r.Fatal(err)
+	}
+	return n
+}
+
+// waiting is how many hints there are, also those of batches in work.
+func (h hints) waiting() int {
+	h.r.Helper()
+	n := 0
+	for _, s := range h.streams() {
+		n += h.length(s)
+	}
+	return n
+}
+
+type wound struct {
+	name string
+	do   func(stream string)
+}
+
+// wounds are what can be done to a stream; each must find something to do.
+func (h hints) wounds() []wound {
+	number := func(args ...string) {
+		h.r.Helper()
+		if out := strings.TrimSpace(h.redis.CLI(args...)); out == "0" {
+			h.r.Errorf("%v: nothing to do", args)
+		}
+	}
+	// The group is made with the first pop after it was lost.
+	grouped := func(stream string) {
+		h.r.Helper()
+		rig.Eventually(h.r, 10*time.Second, "a group", func() (bool, string) {
+			out, err := h.redis.Try("xinfo", "groups", stream)
+			return err == nil && len(fieldsAfter(out, "name")) == 1, out
+		})
+	}
+	return []wound{
+		{"XGROUP DESTROY", func(s string) { grouped(s); number("xgroup", "destroy", s, "loa") }},
+		{"DEL", func(s string) { number("del", s) }},
+		{"XGROUP DELCONSUMER", func(s string) {
+			grouped(s)
+			lost := 0
+			for _, c := range fieldsAfter(h.redis.CLI("xinfo", "consumers", s, "loa"), "name") {
+				n, _ := strconv.Atoi(strings.TrimSpace(h.redis.CLI("xgroup", "delconsumer", s, "loa", c)))
+				lost += n
+			}
+			if lost == 0 {
+				h.r.Error("the consumers had nothing pending")
+			}
+		}},
+		{"XTRIM", func(s string) { number("xtrim", s, "maxlen", "0") }},
+		{"XGROUP SETID", func(s string) { grouped(s); h.redis.CLI("xgroup", "setid", s, "loa", "0") }},
+	}
 }
 
 // fieldsAfter lists what follows a name in a flat reply of redis-cli.

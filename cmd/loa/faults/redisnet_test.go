@@ -23,7 +23,7 @@ func badNetwork(r *run) {
 	host := hosts.Hosts[0]
 	redis := rig.StartRedisOn(r, host)
 	toxi := rig.NewToxi(r, redis.Addr)
-	p := rig.New(r, rig.Options{People: n, PerSecond: rate, Redis: fmt.Sprintf("{addr: %q}", toxi.Addr)})
+	p := rig.New(r, rig.Options{People: n, PerSecond: rate, Redis: redis.Config(toxi.Addr)})
 	node := p.Nodes[0]
 	node.Serve()
 	id := p.Alert()
@@ -40,8 +40,8 @@ func badNetwork(r *run) {
 		begin, end func()
 		happened   func() bool
 	}{
-		{"latency 500 ± 300 ms", slow, quick, func() bool { return pingTakes(r, toxi.Addr) >= 150*time.Millisecond }},
-		{"slices of 4 bytes", sliced, whole, func() bool { return pingTakes(r, toxi.Addr) >= 2*time.Millisecond }},
+		{"latency 500 ± 300 ms", slow, quick, func() bool { return pingTakes(r, redis, toxi.Addr) >= 150*time.Millisecond }},
+		{"slices of 4 bytes", sliced, whole, func() bool { return pingTakes(r, redis, toxi.Addr) >= 2*time.Millisecond }},
 		{"reset", reset, kept, nil},
 		{"10 % loss", func() {
 			host.Filter("INPUT -p tcp --dport " + redis.Port + " -m statistic --mode random --probability 0.1 -j DROP")
@@ -65,18 +65,19 @@ func badNetwork(r *run) {
 		fault.end()
 		r.comesBack(node, time.Now(), 5*time.Second)
 	}
-	r.settle(p, id)
+	r.ended(p, id)
 	rig.Eventually(r, time.Minute, "goroutines to end", func() (bool, string) {
 		now := node.Metric("go_goroutines")
 		return now <= goroutines+5, fmt.Sprintf("%v, %v before", now, goroutines)
 	})
 	r.note("goroutines before and after", fmt.Sprintf("%v, %v", goroutines, node.Metric("go_goroutines")))
+	r.judge(p)
 }
 
 // pingTakes is how long Redis takes to answer through addr.
-func pingTakes(r *run, addr string) time.Duration {
+func pingTakes(r *run, redis *rig.Redis, addr string) time.Duration {
 	r.Helper()
-	a := r.adminAt(addr)
+	a := r.adminAt(redis, addr)
 	began := time.Now()
 	a.do("PING")
 	return time.Since(began)
@@ -88,7 +89,7 @@ func halfOpen(r *run) {
 	n, rounds := r.pick(2000, 6000, 10000), r.pick(1, 3, 10)
 	host := rig.NewNet(r, 1).Hosts[0]
 	redis := rig.StartRedisOn(r, host)
-	p := rig.New(r, rig.Options{People: n, PerSecond: n * 6 / 10 / (10 + 12*rounds), Redis: fmt.Sprintf("{addr: %q}", redis.Addr)})
+	p := rig.New(r, rig.Options{People: n, PerSecond: n * 6 / 10 / (10 + 12*rounds), Redis: redis.Config("")})
 	node := p.Nodes[0]
 	node.Serve()
 	id := p.Alert()

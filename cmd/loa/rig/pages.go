@@ -9,8 +9,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-
-	"loa/gateway/watch"
 )
 
 // Pages is the webhook of somebody on duty.
@@ -26,7 +24,10 @@ func NewPages(t testing.TB) *Pages {
 	t.Helper()
 	p := &Pages{}
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		var n watch.Notification
+		var n struct { // as Alertmanager's format 4 has it
+			Status       string            `json:"status"`
+			CommonLabels map[string]string `json:"commonLabels"`
+		}
 		if err := json.NewDecoder(r.Body).Decode(&n); err != nil {
 			http.Error(w, err.Error(), http.StatusBadRequest)
 			return

@@ -3,6 +3,7 @@ package rig
 import (
 	"fmt"
 	"net"
+	"os"
 	"os/exec"
 	"strings"
 	"testing"
@@ -19,7 +20,12 @@ type Redis struct {
 	Port string
 	Dir  string
 	args []string
+
+	password string // "" on loopback
 }
+
+// hostPassword is that of every Redis off loopback, where one is required.
+const hostPassword = "q7Vd2-xR9mK4-tB6nW1"
 
 // StartRedis starts a redis-server that keeps nothing on disk, unless args say
 // otherwise.
@@ -34,6 +40,10 @@ func StartRedisOn(t testing.TB, on *Host, args ...string) *Redis {
 	r := newRedis(t, on)
 	host, _, _ := strings.Cut(r.Addr, ":")
 	r.args = append([]string{"--port", r.Port, "--bind", host, "--protected-mode", "no", "--save", "", "--dir", r.Dir}, args...)
+	if on != nil {
+		r.password = hostPassword
+		r.args = append(r.args, "--requirepass", r.password, "--masterauth", r.password)
+	}
 	r.Restart()
 	return r
 }
@@ -82,11 +92,31 @@ func (r *Redis) CLI(args ...string) string {
 func (r *Redis) Try(args ...string) (string, error) {
 	host, _, _ := strings.Cut(r.Addr, ":")
 	command := r.on.command(append([]string{"redis-cli", "-e", "-h", host, "-p", r.Port}, args...))
-	out, err := exec.CommandContext(r.t.Context(), command[0], command[1:]...).CombinedOutput() // #nosec G204 -- of a test
+	cmd := exec.CommandContext(r.t.Context(), command[0], command[1:]...) // #nosec G204 -- of a test
+	if r.password != "" {
+		cmd.Env = append(os.Environ(), "REDISCLI_AUTH="+r.password)
+	}
+	out, err := cmd.CombinedOutput()
 	if err != nil {
 		err = fmt.Errorf("redis-cli %v: %w: %s", args, err, out)
 	}
 	return string(out), err
+}
+
+// Config is the "redis" section for it, behind addr if that is not empty.
+func (r *Redis) Config(addr string) string {
+	if addr == "" {
+		addr = r.Addr
+	}
+	return fmt.Sprintf("{addr: %q, password: %q}", addr, r.password)
+}
+
+// Login is the command that a connection to it begins with.
+func (r *Redis) Login() string {
+	if r.password == "" {
+		return "PING"
+	}
+	return "AUTH " + r.password
 }
 
 // Info is a field of INFO; "" if there is none.

@@ -39,6 +39,9 @@ func StartGuarded(t testing.TB, hosts ...*Host) *Guarded {
 		s := newRedis(t, on)
 		file := filepath.Join(s.Dir, "sentinel.conf")
 		text := fmt.Sprintf("port %s\nprotected-mode no\ndir %s\nsentinel monitor loa %s %s 2\nsentinel down-after-milliseconds loa 1000\nsentinel failover-timeout loa 5000\n", s.Port, s.Dir, host, port)
+		if on != nil {
+			text += "sentinel auth-pass loa " + hostPassword + "\n"
+		}
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -89,5 +92,5 @@ func (g *Guarded) Config() string {
 	for _, s := range g.Sentinels {
 		addrs = append(addrs, strconv.Quote(s.Addr))
 	}
-	return fmt.Sprintf("{sentinel: {master: loa, addrs: [%s]}}", strings.Join(addrs, ", "))
+	return fmt.Sprintf("{password: %q, sentinel: {master: loa, addrs: [%s]}}", g.Master.password, strings.Join(addrs, ", "))
 }
