@@ -287,20 +287,20 @@ func (g *Gateway) admit(o opened) error {
 	if ok && l.Live() && g.cfg.Deployment != config.Live {
 		return fmt.Errorf("it reaches real people, which a %s deployment must not: set origin to a stand-in", g.cfg.Deployment)
 	}
-	return nil
+	return g.registered(o)
 }
 
 func addTo(seen Observer, lane *delivery.Lane, o opened, c config.Channel) (*delivery.Lane, error) {
 	if lane == nil {
-		lane = &delivery.Lane{Kind: o.kind, Workers: c.Workers, Window: c.Window}
+		lane = &delivery.Lane{Kind: o.kind}
+	}
+	if err := joins(lane, o, c); err != nil {
+		return nil, err
 	}
 	switch v := o.value.(type) {
 	case channels.Sender:
-		lane.Providers = append(lane.Providers, delivery.Provider{Sender: seen.sender(v), PerSecond: c.PerSecond})
+		lane.Providers = append(lane.Providers, delivery.Provider{Sender: seen.sender(v), PerSecond: c.PerSecond, Prefixes: c.Prefixes, Cost: c.Cost})
 	case channels.Broadcaster:
-		if lane.Broadcaster != nil {
-			return nil, fmt.Errorf("a second broadcaster for %s", o.kind)
-		}
 		lane.Broadcaster = seen.broadcaster(v)
 	default:
 		return nil, fmt.Errorf("neither a sender nor a broadcaster")
