@@ -49,6 +49,7 @@ var rooms = []room{
 	{"loa/gateway/web/public", []string{"loa/channels", "loa/gateway/alert", "loa/gateway/area", "loa/gateway/coverage", "loa/gateway/desk"}},
 	{"loa/gateway/historytest", []string{"loa/gateway/alert", "loa/channels"}},
 	{"loa/gateway/historytest/witness", []string{"loa/gateway/alert", "loa/gateway/area", "loa/gateway/audit", "loa/gateway/delivery", "loa/gateway/desk", "loa/gateway/dispatch", "loa/gateway/historytest", "loa/channels"}},
+	{"loa/gateway/simulation", nil},
 	{"loa/gateway/demo", []string{"loa/gateway", "loa/gateway/*", "loa/channels", "loa/templates", "loa/configs"}},
 	{"loa/gateway/bench", []string{"loa/gateway", "loa/gateway/*", "loa/channels", "loa/templates", "loa/configs"}},
 	{"loa/gateway", []string{"loa/gateway/*", "loa/channels", "loa/templates", "loa/configs"}},

@@ -19,6 +19,11 @@ func (d *Desk) freeze(ctx context.Context, p Person, c *Case) (time.Time, error)
 	s := &c.Submission
 	r := *s.Revision
 	r.Sent = now.Truncate(time.Second)
+	for _, ref := range r.References {
+		if ref.Sent.After(r.Sent) {
+			r.Sent = ref.Sent // the clock was set back meanwhile; a correction cannot wait for it
+		}
+	}
 	r.Infos = slices.Clone(r.Infos)
 	s.Revision = &r
 	if err := d.ownCode(ctx, c, &r); err != nil {

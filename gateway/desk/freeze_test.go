@@ -129,3 +129,19 @@ func TestNoUpdateOfWhatIsReplaced(t *testing.T) {
 		t.Errorf("draft: %v", err)
 	}
 }
+
+// A clock that is set back must not hold up the correction of a mistake.
+func TestAClockSetBackHoldsUpNoCorrection(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	first := o.approved(t, storm(alert.Extreme, "22101"))
+	second := o.approved(t, storm(alert.Extreme, "22102"))
+	o.now = o.now.Add(-time.Minute)
+	fix, err := o.Correct(t.Context(), "binh", first.ID, CorrectInput{Reason: "Sai xã", Infos: []alert.Info{info(alert.Minor)}})
+	if err != nil || fix.State != alert.Approved || fix.Submission.Revision.Sent.Before(first.Submission.Revision.Sent) {
+		t.Errorf("correction: %+v, %v", fix, err)
+	}
+	if _, err := o.Stop(t.Context(), "binh", second.ID, StopInput{Reason: "Nhầm", Notice: []alert.Info{info(alert.Minor)}}); err != nil {
+		t.Errorf("a stop's notice: %v", err)
+	}
+}

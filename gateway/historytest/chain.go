@@ -96,19 +96,19 @@ func (f *facts) recordsOfActs(p *Params, v *Verdict, records []Event) {
 			}
 		}
 	}
-	f.recordsOfStops(p, v, func(e revisionName) bool {
-		return slices.ContainsFunc(records, func(x Event) bool { return x.Op == p.Acts[KindCancel] && x.Object == "alert/"+e.alert })
+	f.recordsOfStops(p, v, func(e revisionName, op string) bool {
+		return slices.ContainsFunc(records, func(x Event) bool { return x.Op == op && x.Object == "alert/"+e.alert })
 	})
 }
 
-func (f *facts) recordsOfStops(p *Params, v *Verdict, kept func(revisionName) bool) {
+func (f *facts) recordsOfStops(p *Params, v *Verdict, kept func(revisionName, string) bool) {
 	for _, r := range f.revisions {
 		if r.cancelled == 0 {
 			continue
 		}
 		v.count("acts", 1)
-		if !kept(r.name) {
-			v.offence("%s: its stop has no record of act %s", r.name, p.Acts[KindCancel])
+		if op := cmp.Or(r.endedBy, p.Acts[KindCancel]); !kept(r.name, op) {
+			v.offence("%s: its stop has no record of act %s", r.name, op)
 		}
 	}
 }

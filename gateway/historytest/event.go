@@ -34,7 +34,7 @@ const (
 	KindCallback   Kind = "callback"   // a provider called back: Ref, Outcome
 	KindReceipt    Kind = "receipt"    // its evidence is durable: Batch, Index, Attempt, Outcome
 	KindOutcome    Kind = "outcome"    // the recipient's state after a commit: Batch, Index or Indexes or Whole, Attempt, Fence, Outcome, Reason
-	KindCancel     Kind = "cancel"     // a stop is durable: Alert, Revision (and all before it)
+	KindCancel     Kind = "cancel"     // a stop is durable: Alert, Revision (and all before it); Op: its audit act, if another; Reason: Updated, if no correction is due
 	KindCorrection Kind = "correction" // whom a correction goes to, one cut: Alert, Revision (corrected), By, ByRevision, Channel, IDs
 	KindExpiry     Kind = "expiry"     // the alert ends earlier or later than submitted: Alert, Revision, Expires
 	KindBacklog    Kind = "backlog"    // work of a priority waits, or no longer: Priority, Channel (empty: all), Open
@@ -59,6 +59,10 @@ const (
 	Refused = "refused" // the provider answered that it took nothing
 	Dropped = "dropped" // the request never reached the provider's books
 )
+
+// Updated is the Reason of a cancel by an update, which goes to the area and
+// not to those who were reached.
+const Updated = "updated"
 
 // Everywhere stands in Areas for every commune.
 const Everywhere = "*"

@@ -49,8 +49,10 @@ type revision struct {
 	name        revisionName
 	submit      *Event
 	approvals   []Event
-	expires     int64 // 0: not known
-	cancelled   int64 // 0: never
+	expires     int64  // 0: not known
+	cancelled   int64  // 0: never
+	endedBy     string // audit act of the stop, if it is another than a stop's
+	updated     bool   // what took its place goes to the area, so that no correction is due
 	groups      []group
 	corrections []Event
 	snapshots   map[channels.Kind]bool
@@ -202,7 +204,7 @@ func (f *facts) takeAct(e *Event) {
 			if _, ok := f.byName[revisionName{e.Alert, i}]; ok || i == e.Revision {
 				_, r := f.rev(e.Alert, i)
 				if r.cancelled == 0 || e.T < r.cancelled {
-					r.cancelled = e.T
+					r.cancelled, r.endedBy, r.updated = e.T, e.Op, e.Reason == Updated
 				}
 			}
 		}

@@ -1,0 +1,65 @@
+package simulation_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"loa/gateway/historytest"
+)
+
+// TestMistakesAreFound lives lives with a mistake in them until the checker
+// finds it: one that it never finds is one that it would not find in earnest.
+func TestMistakesAreFound(t *testing.T) {
+	t.Parallel()
+	within := uint64(40)
+	for f, by := range map[fault][]string{
+		forgetsMarks:   {"I3", "I11"},
+		acksTooEarly:   {"I1", "I2", "I3"},
+		resendsDoubts:  {"I3"},
+		ignoresDead:    {"I4"},
+		ignoresFence:   {"I11"},
+		forgetsCuts:    {"I1"},
+		forgetsReached: {"I12"},
+		forgetsRecords: {"I14"},
+		widens:         {"I8"},
+	} {
+		t.Run(strings.ReplaceAll(string(f), " ", "-"), func(t *testing.T) {
+			var found []string
+			lives := 0
+			each(t, 0, within, f, func(w *world) bool {
+				lives++
+				report := historytest.Check(historytest.Of(w.events...), w.params())
+				found = report.In(historytest.Invalid)
+				if len(found) == 0 && len(w.broken) > 0 {
+					found = []string{"the world: " + w.broken[0]}
+				}
+				return !slices.ContainsFunc(found, func(v string) bool { return slices.Contains(by, v) })
+			})
+			if !slices.ContainsFunc(found, func(v string) bool { return slices.Contains(by, v) }) {
+				t.Errorf("%s: not found in %d lives; want %v, the last is %v", f, lives, by, found)
+			}
+			t.Logf("%s: found after %d lives by %v", f, lives, found)
+		})
+	}
+}
+
+// TestSameSeedSameLife lives some lives twice. The scheduler of Go has no seed,
+// so that a few may differ.
+func TestSameSeedSameLife(t *testing.T) {
+	t.Parallel()
+	from, n := seeds(t, 10, 40)
+	first := map[uint64]string{}
+	each(t, from, n, sound, func(w *world) bool {
+		first[w.dice.seed] = w.print()
+		return true
+	})
+	var differ []uint64
+	each(t, from, n, sound, func(w *world) bool {
+		if w.print() != first[w.dice.seed] {
+			differ = append(differ, w.dice.seed)
+		}
+		return true
+	})
+	t.Logf("%d of %d lives differ: %v", len(differ), n, differ)
+}
