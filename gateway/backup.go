@@ -225,6 +225,9 @@ func Restore(ctx context.Context, cfg *config.Config, file string) (r Restorable
 	if err != nil {
 		return r, err
 	}
+	if err := drop(ledger.SumsPath(to)); err != nil { // of the file that was moved away
+		return r, fmt.Errorf("restore: %w", err)
+	}
 	if err := copyFile(file, to); err != nil {
 		return r, fmt.Errorf("restore: %w", err)
 	}

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -88,7 +89,7 @@ func TestAnOldLedgerStartsOnHold(t *testing.T) {
 	g = reopen(t, dir, clock)
 	round()
 	closed(t, g)
-	if err := os.WriteFile(file, old, 0o600); err != nil {
+	if err := errors.Join(os.WriteFile(file, old, 0o600), os.Remove(ledger.SumsPath(file))); err != nil {
 		t.Fatal(err)
 	}
 

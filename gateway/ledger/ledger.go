@@ -44,7 +44,7 @@ type Ledger struct {
 	db   base
 	now  func() time.Time
 	log  *slog.Logger
-	file string // of SQLite
+	file *lite // nil: PostgreSQL
 
 	ctx    context.Context // ends with Close
 	cancel context.CancelFunc
@@ -61,19 +61,15 @@ func OpenSQLite(ctx context.Context, path string, opt Options) (*Ledger, error) 
 	if err != nil {
 		return nil, err
 	}
-	l, err := start(ctx, db, opt, true)
-	if err != nil {
-		return nil, err
-	}
-	l.file = path
-	return l, nil
+	return start(ctx, db, opt, true)
 }
 
 func start(ctx context.Context, db base, opt Options, alone bool) (*Ledger, error) {
+	file, _ := db.(*lite)
 	if opt.Metrics != nil {
 		db = measure(db, opt.Metrics)
 	}
-	l := &Ledger{db: db, now: opt.Now, log: opt.Log}
+	l := &Ledger{db: db, file: file, now: opt.Now, log: opt.Log}
 	l.ctx, l.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	l.closed = sync.OnceValue(func() error {
 		l.cancel()
