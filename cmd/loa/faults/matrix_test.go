@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"loa/cmd/loa/rig"
+	"loa/gateway/ledger/postgrestest"
 )
 
 // set is how much of the matrix is run.
@@ -93,6 +94,7 @@ type result struct {
 
 func TestMain(m *testing.M) {
 	code := m.Run()
+	postgrestest.Stop()
 	rig.Remove()
 	os.Exit(code)
 }

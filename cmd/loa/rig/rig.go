@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -79,7 +80,8 @@ type Rig struct {
 
 	records   string // folder of the recorders
 	began     historytest.Anchor
-	submitted []string            // alerts for everybody
+	submitted []string // alerts for everybody
+	acting    sync.Mutex
 	acts      []historytest.Event // calls of clients
 }
 

@@ -76,10 +76,17 @@ func acted(c *desk.Case, run historytest.Run) []historytest.Event {
 		e.T, e.Hash, e.Person, e.Account = run.Place(sig.At), hex.EncodeToString(sig.Hash[:]), sig.Person, sig.Person
 		switch sig.Act {
 		case alert.ActSubmit:
-			e.Kind = historytest.KindSubmit
+			e.Kind, e.Op = historytest.KindSubmit, "alert.submit"
+			if s.Cause == dispatch.Correction || s.Cause == dispatch.Stopped {
+				e.Op = "alert." + string(s.Cause) // written and submitted in one
+			}
 			e.Status, e.Severity, e.Priority, e.Expires = s.Revision.Status, s.Revision.Severity(), priority(dispatch.PriorityOf(s.Cause, s.Revision.Severity())), run.Place(s.Revision.Expires())
 			events = append(events, e)
-			e.Kind, e.Op = historytest.KindApproval, "alert."+string(sig.Act)
+			if c.ApprovedAt.IsZero() {
+				continue
+			}
+			// The author's signature sends nothing before the other one is there.
+			e.Kind, e.Op, e.T = historytest.KindApproval, "alert.submit", run.Place(c.ApprovedAt)
 			events = append(events, e)
 		case alert.ActApprove:
 			e.Kind = historytest.KindApproval

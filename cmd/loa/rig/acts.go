@@ -1,0 +1,231 @@
+package rig
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"time"
+
+	"loa/gateway/historytest"
+)
+
+// Halt stops an alert (Dừng) and returns when the stop was acknowledged, on the
+// machine's monotonic clock.
+func (r *Rig) Halt(id string) int64 {
+	r.Helper()
+	err := r.called("stop", id, func() error {
+		_, err := r.alive().TryLoa(r.tokens[1], "", "alert", "stop", id, "--reason", "thử dừng")
+		return err
+	})
+	if err != nil {
+		r.Fatal(err)
+	}
+	at := historytest.Monotonic()
+	r.acted(historytest.Event{T: at, Kind: historytest.KindCancel, Alert: id, Revision: 1})
+	return at
+}
+
+const correction = `reason: phát nhầm
+infos:
+  - language: vi-VN
+    template: any.correction_false
+    slots: {old_code: %s, old_at: %q, hazard: "storm:3"}
+    categories: [Met]
+    event: Đính chính
+    responseTypes: [None]
+    urgency: Unknown
+    severity: Minor
+    certainty: Unlikely
+`
+
+// Correct corrects an alert (Đính chính) and returns the correction's
+// identifier.
+func (r *Rig) Correct(id string) string {
+	r.Helper()
+	a := r.Status(id)
+	text := fmt.Sprintf(correction, a.Code, time.Now().Format(time.RFC3339))
+	by := idForm.FindString(r.alive().Loa(r.tokens[1], text, "alert", "correct", id, "-"))
+	if by == "" {
+		r.Fatal("the correction has no id")
+	}
+	return by
+}
+
+// FinishSome waits until an alert that was stopped, or that goes to some people
+// alone, has nobody open any more, and returns how many each channel reached.
+func (r *Rig) FinishSome(id string, within time.Duration) map[string]int {
+	r.Helper()
+	reached := map[string]int{}
+	Eventually(r, within, "the alert to end", func() (bool, string) {
+		a, err := r.TryStatus(id)
+		if err != nil {
+			return false, err.Error()
+		}
+		if a.Coverage == nil || a.Coverage.Cutting {
+			return false, "being cut"
+		}
+		open := 0
+		for _, c := range a.Coverage.Channels {
+			open += c.Outcomes["pending"] + c.Outcomes["sending"] + c.Outcomes["ambiguous"]
+			reached[string(c.Kind)] = c.Outcomes["accepted"] + c.Outcomes["delivered"] + c.Outcomes["confirmed"]
+		}
+		return open == 0, fmt.Sprintf("%d open: %+v", open, a.Coverage.Channels)
+	})
+	return reached
+}
+
+// AwaitApps waits until every app shows each of the alerts; one that was away
+// when an alert went out learns of it when it is back.
+func (r *Rig) AwaitApps(ids ...string) {
+	r.Helper()
+	Eventually(r, time.Minute, "the apps to show all alerts", func() (bool, string) {
+		shown := 0
+		for e := range r.crowd.Books() {
+			if slices.Contains(ids, e.Alert) {
+				shown++
+			}
+		}
+		return shown >= len(ids)*r.Apps(), fmt.Sprintf("%d of %d", shown, len(ids)*r.Apps())
+	})
+}
+
+// Ask sends an approval straight to a node and returns the status of its
+// answer, 0 if there was none. It never fails the test.
+func (r *Rig) Ask(ctx context.Context, n *Node, id, hash string) (status int) {
+	_ = r.called("approve", id, func() error {
+		body, err := json.Marshal(map[string]string{"hash": hash})
+		if err != nil {
+			return err
+		}
+		req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+n.Listen+"/api/v1/alerts/"+id+"/approve", bytes.NewReader(body))
+		if err != nil {
+			return err
+		}
+		req.Header.Set("Authorization", "Bearer "+r.tokens[1])
+		req.Header.Set("Content-Type", "application/json")
+		req.Header.Set("Idempotency-Key", "approve-"+id)
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			return err
+		}
+		_ = resp.Body.Close()
+		if status = resp.StatusCode; status/100 != 2 {
+			return fmt.Errorf("the gateway answered %s", resp.Status)
+		}
+		return nil
+	})
+	return status
+}
+
+// work is what a node had in hand at a moment.
+type work struct {
+	open  int  // recipients marked and not settled
+	going bool // others of the batch were still to be sent to
+}
+
+// held is a node's work by batch.
+func (r *Rig) held(node string, at int64) map[int64]*work {
+	r.Helper()
+	type key struct {
+		batch   int64
+		index   int
+		attempt uint8
+	}
+	open, begun, sizes := map[key]bool{}, map[key]bool{}, map[int64]int{}
+	for e, err := range historytest.ReadDir(r.records) {
+		if err != nil {
+			r.Fatal(err)
+		}
+		switch {
+		case e.T > at:
+		case e.Kind == historytest.KindBatch:
+			sizes[e.Batch] = len(e.IDs)
+		case e.Kind == historytest.KindMark:
+			for _, i := range e.Indexes {
+				begun[key{e.Batch, i, 0}] = true
+				if e.Node == node {
+					open[key{e.Batch, i, e.Attempt}] = true
+				}
+			}
+		case e.Kind == historytest.KindOutcome && e.Node == node:
+			for _, i := range e.Indexes {
+				delete(open, key{e.Batch, i, e.Attempt})
+			}
+		}
+	}
+	batches := map[int64]*work{}
+	for k := range open {
+		if batches[k.batch] == nil {
+			batches[k.batch] = &work{}
+		}
+		batches[k.batch].open++
+	}
+	for k := range begun {
+		sizes[k.batch]--
+	}
+	for id, w := range batches {
+		w.going = sizes[id] > 0
+	}
+	return batches
+}
+
+// Open is how many recipients a node had marked as being sent to, and not
+// settled, at a moment of the machine's monotonic clock.
+func (r *Rig) Open(n *Node, at int64) int {
+	r.Helper()
+	sum := 0
+	for _, w := range r.held(n.Name, at) {
+		sum += w.open
+	}
+	return sum
+}
+
+// AwaitTakeover waits until every batch that a node was in the middle of at a
+// moment has been claimed anew, and returns how many batches that were and how long after
+// the moment the last was.
+func (r *Rig) AwaitTakeover(n *Node, at int64, within time.Duration) (batches int, longest time.Duration) {
+	r.Helper()
+	held := r.held(n.Name, at)
+	for id, w := range held {
+		if !w.going {
+			delete(held, id) // only doubts are left, which wait for an answer of their own
+		}
+	}
+	batches = len(held)
+	next := time.Now()
+	Eventually(r, within, "what "+n.Name+" held to be taken over", func() (bool, string) {
+		if time.Now().Before(next) {
+			return false, "not looked yet"
+		}
+		next = time.Now().Add(300 * time.Millisecond)
+		for e, err := range historytest.ReadDir(r.records) {
+			if err != nil {
+				return false, err.Error()
+			}
+			if _, ok := held[e.Batch]; ok && e.Kind == historytest.KindClaim && e.T > at {
+				longest = max(longest, time.Duration(e.T-at))
+				delete(held, e.Batch)
+			}
+		}
+		return len(held) == 0, fmt.Sprintf("%d batches of %d are not", len(held), batches)
+	})
+	return batches, longest
+}
+
+// Recorded is how many events of a kind that match stand in the records.
+func (r *Rig) Recorded(match func(historytest.Event) bool) int {
+	r.Helper()
+	n := 0
+	for e, err := range historytest.ReadDir(r.records) {
+		if err != nil {
+			r.Fatal(err)
+		}
+		if match(e) {
+			n++
+		}
+	}
+	return n
+}
