@@ -59,7 +59,8 @@ type Gateway struct {
 	cfg        *config.Config
 	opt        Options
 	log        *slog.Logger
-	now        func() time.Time
+	clock      *clock
+	now        func() time.Time // the clock's
 	ledger     *ledger.Ledger
 	stores     Stores
 	queue      *queue.Queue // nil: none by choice
@@ -95,6 +96,8 @@ func New(ctx context.Context, opt Options) (*Gateway, error) {
 	if g.now == nil {
 		g.now = time.Now
 	}
+	g.clock = newClock(g.now)
+	g.now = g.clock.now
 	if g.log == nil {
 		g.log = slog.New(slog.DiscardHandler)
 	}

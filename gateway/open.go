@@ -123,7 +123,7 @@ func (g *Gateway) openRenderer(context.Context) error {
 }
 
 func (g *Gateway) openLedger(ctx context.Context) error {
-	opt := ledger.Options{Now: g.now, Log: g.log, Metrics: g.Metrics}
+	opt := ledger.Options{Now: g.now, Log: g.log, Metrics: g.Metrics, Ballast: true}
 	var err error
 	if dsn := g.cfg.Ledger.Postgres; dsn != "" {
 		g.ledger, err = ledger.OpenPostgres(ctx, dsn.Reveal(), opt)
@@ -134,6 +134,10 @@ func (g *Gateway) openLedger(ctx context.Context) error {
 		return err
 	}
 	g.onClose(lastly, "ledger", g.ledger.Close)
+	g.probes = append(g.probes, g.probeStorage, g.probeClocks)
+	if _, err := g.agree(ctx); err != nil {
+		return err
+	}
 	g.stores = g.opt.Observer.stores(Stores{Delivery: g.ledger.Delivery(), Dispatch: g.ledger.Dispatch(), Desk: g.ledger.Desk()})
 	g.Coverage, g.Notices = g.ledger.Coverage(), g.ledger.Notices()
 	return nil
@@ -330,7 +334,7 @@ func (g *Gateway) openDesk(context.Context) error {
 		Announce: g.Engine.Hint, Refused: g.requestRefused,
 	})
 	g.Desk = desk.New(desk.Options{
-		Store: loggedDesk{g.stores.Desk, g.log}, Authority: g.Account, Expand: g.Areas.Expand,
+		Store: loggedDesk{roomyDesk{g.stores.Desk, g.ledger.Room}, g.log}, Authority: g.Account, Expand: g.Areas.Expand,
 		HeadCount: g.Audience.HeadCount, Snapshot: g.Audience.Snapshot,
 		Kinds: g.kinds, Sender: g.cfg.Agency.Sender,
 		Complete: g.complete, Check: g.checkTexts,

@@ -50,7 +50,7 @@ func (g *Gateway) openWatch(context.Context) error {
 	}
 	o.Probes = slices.Concat(g.probes, []watch.Probe{
 		g.probeProviders, g.probeQueue, g.probeBacklog(), watch.Every(ledgerEvery, g.now, g.probeLedger),
-		watch.ClockProbe(g.now, time.Now), watch.DiskProbe(func() (float64, error) { return watch.Free(g.cfg.Data) }),
+		watch.ClockProbe(g.clock.wall, time.Now), watch.DiskProbe(func() (float64, error) { return watch.Free(g.cfg.Data) }),
 	})
 	g.watcher = watch.New(o)
 	return nil

@@ -48,7 +48,7 @@ func loadConfig(path string) (*config.Config, error) {
 }
 
 func gatewayOptions(cfg *config.Config) gateway.Options {
-	return gateway.Options{Config: cfg, Drivers: drivers(), Parts: sms.Parts, Templates: templates.FS, Facts: configs.Areas}
+	return gateway.Options{Config: cfg, Drivers: drivers(), Parts: sms.Parts, Templates: templates.FS, Facts: configs.Areas, Now: processClock}
 }
 
 // dial opens a client.

@@ -23,10 +23,10 @@ var ErrNoFile = errors.New("ledger: it is in PostgreSQL, whose own tools make an
 // generation of the ledger is above the copy's when Copy returns. Addresses stay
 // sealed. What is in the file is durable when Copy returns; its name is not.
 func (l *Ledger) Copy(ctx context.Context, to string) (err error) {
-	if l.file == nil {
+	if l.lite == nil {
 		return ErrNoFile
 	}
-	db, err := sql.Open("sqlite", dsn(l.file.path, "busy_timeout(5000)"))
+	db, err := sql.Open("sqlite", dsn(l.lite.path, "busy_timeout(5000)"))
 	if err != nil {
 		return fmt.Errorf("ledger: copy: %w", err)
 	}

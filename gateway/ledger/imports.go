@@ -36,6 +36,9 @@ const sweepRows = 500
 // Begin opens an import. It fails with audience.ErrImporting while another is
 // open, unless that has rested for ten minutes: then it is given up.
 func (l audienceStore) Begin(ctx context.Context, now time.Time, source string) (audience.ImportID, error) {
+	if err := l.Room(); err != nil {
+		return 0, fmt.Errorf("ledger: begin import: %w", err)
+	}
 	var id int64
 	err := l.db.write(ctx, acts, func(t tx) error {
 		before, err := take(t, "import", 1)
@@ -84,6 +87,9 @@ const maxStage = 1000
 // Stage stores rows that nobody sees yet. After an error some of them may be
 // staged; to stage them again is harmless, and so is to abort.
 func (l audienceStore) Stage(ctx context.Context, id audience.ImportID, es []audience.Sealed) error {
+	if err := l.Room(); err != nil {
+		return fmt.Errorf("ledger: stage: %w", err)
+	}
 	if err := check(es); err != nil {
 		return err
 	}

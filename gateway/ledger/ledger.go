@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -34,6 +35,9 @@ type Options struct {
 	// ScrubEvery is how often every page of an SQLite file is read and held
 	// against its sum in the background. 0: 10 minutes.
 	ScrubEvery time.Duration
+	// Ballast keeps a reserve on the disk of an SQLite ledger, the file "ballast"
+	// beside it.
+	Ballast bool
 
 	maxPages int // of SQLite; tests fill the disk with it
 }
@@ -41,10 +45,11 @@ type Options struct {
 // Ledger is an open ledger. Its methods hand out one set of methods per room;
 // all are safe for concurrent use.
 type Ledger struct {
-	db   base
-	now  func() time.Time
-	log  *slog.Logger
-	file *lite // nil: PostgreSQL
+	db      base
+	lite    *lite    // nil: PostgreSQL
+	ballast *ballast // nil: none is kept
+	now     func() time.Time
+	log     *slog.Logger
 
 	ctx    context.Context // ends with Close
 	cancel context.CancelFunc
@@ -64,18 +69,30 @@ func OpenSQLite(ctx context.Context, path string, opt Options) (*Ledger, error) 
 	return start(ctx, db, opt, true)
 }
 
+// reserve begins to watch the disk.
+func (l *Ledger) reserve(path string) {
+	l.ballast = newBallast(filepath.Dir(path), l.log)
+	l.lite.latch.full = l.ballast.exhausted
+	l.lite.c.low = l.ballast.low.Load
+	l.ballast.step(false)
+	l.work.Go(func() { l.ballast.run(l.ctx) })
+}
+
 func start(ctx context.Context, db base, opt Options, alone bool) (*Ledger, error) {
 	file, _ := db.(*lite)
 	if opt.Metrics != nil {
 		db = measure(db, opt.Metrics)
 	}
-	l := &Ledger{db: db, file: file, now: opt.Now, log: opt.Log}
+	l := &Ledger{db: db, lite: file, now: opt.Now, log: opt.Log}
 	l.ctx, l.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	l.closed = sync.OnceValue(func() error {
 		l.cancel()
 		l.work.Wait()
 		return db.close()
 	})
+	if opt.Ballast && file != nil {
+		l.reserve(file.path)
+	}
 	if err := l.resume(ctx, alone); err != nil {
 		return nil, errors.Join(fmt.Errorf("ledger: resume: %w", err), l.Close())
 	}

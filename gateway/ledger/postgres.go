@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -59,7 +60,7 @@ func (d *pg) write(ctx context.Context, _ lane, do func(tx) error) error {
 		err := d.run(ctx, pgx.TxOptions{}, do)
 		var e *pgconn.PgError
 		if n == retries || !errors.As(err, &e) || (e.Code != "40P01" && e.Code != "40001") {
-			return err
+			return diagnose(err)
 		}
 	}
 }
@@ -150,3 +151,20 @@ func (t *pgTx) boot() string     { return "postgresql" }
 func (t *pgTx) dialect() dialect { return pgDialect }
 func (t *pgTx) leased() *leases  { return nil }
 func (t *pgTx) pressed() bool    { return false }
+
+// Time is the database's clock, by which several nodes can agree. ok is false
+// for SQLite, which has none of its own.
+func (l *Ledger) Time(ctx context.Context) (now time.Time, ok bool, err error) {
+	if l.lite != nil {
+		return time.Time{}, false, nil
+	}
+	var n int64
+	err = l.db.read(ctx, func(t tx) (err error) {
+		n, err = t.clock()
+		return err
+	})
+	if err != nil {
+		return time.Time{}, false, fmt.Errorf("ledger: time: %w", err)
+	}
+	return time.Unix(0, n), true, nil
+}

@@ -116,10 +116,31 @@ func problemOf(err error) Problem {
 	if i := slices.IndexFunc(kinds, func(k kind) bool { return errors.Is(err, k.err) }); i >= 0 {
 		return Problem{Status: kinds[i].status, Type: kinds[i].name, Detail: plain(err)}
 	}
+	if p, ok := storage(err); ok {
+		return p
+	}
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return Problem{Status: http.StatusServiceUnavailable, Type: "stopping", Detail: "the request was cut off"}
 	}
 	return Problem{Status: http.StatusInternalServerError, Type: "internal", Detail: "the gateway failed; its log says why"}
+}
+
+// storage answers failures of whatever keeps what is decided. Nothing that was
+// refused so has been stored, but for a disk that failed in the middle: what it
+// did then is seen once the gateway has been started again.
+func storage(err error) (Problem, bool) {
+	var cause interface {
+		error
+		Storage() string // full, broken, corrupt or locked
+	}
+	if !errors.As(err, &cause) {
+		return Problem{}, false
+	}
+	p := Problem{Status: http.StatusServiceUnavailable, Type: "ledger-" + cause.Storage(), Detail: cause.Error()}
+	if cause.Storage() == "full" {
+		p.Status, p.Type = http.StatusInsufficientStorage, "disk-full"
+	}
+	return p, true
 }
 
 // fieldsOf answers errors that know the field and the rule.
@@ -198,6 +219,8 @@ var titles = map[int]string{
 	http.StatusRequestEntityTooLarge: "The body is too large",
 	http.StatusUnsupportedMediaType:  "The body is of the wrong media type",
 	http.StatusUnprocessableEntity:   "A rule forbids it",
+	http.StatusServiceUnavailable:    "The gateway cannot do this now",
+	http.StatusInsufficientStorage:   "The disk is full",
 }
 
 // writeProblem answers with a problem.
