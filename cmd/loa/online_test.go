@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"loa/cmd/loa/rig"
 )
 
 // changed writes other words into the configuration.
@@ -50,9 +52,8 @@ func (p *province) refused(key string, says ...string) {
 // stand-ins, and then with everything that may be wrong with one of them.
 func TestCheckOnline(t *testing.T) {
 	t.Parallel()
-	var g guarded
+	var g *rig.Guarded
 	p := newProvince(t, 20, onPostgres, behindSentinel(&g))
-	g.watch(p)
 	if said := p.loa("", "", "check", "--online"); !strings.Contains(said, ": ok (drill, 3 channels)") {
 		t.Errorf("all is well, and it says %s", said)
 	}

@@ -1,18 +1,15 @@
 package main_test
 
 import (
-	"fmt"
 	"io"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"loa/cmd/loa/rig"
 	"loa/gateway/ledger/postgrestest"
 )
 
@@ -28,59 +25,13 @@ func (p *province) ask(query string) string {
 	return postgrestest.Shared(p.t).Ask(p.t, p.postgres, query)
 }
 
-// guarded is a Redis master with a replica and three Sentinels over them.
-type guarded struct {
-	master        *exec.Cmd
-	port, replica string
-	sentinels     []string // ports
-}
-
-// behindSentinel gives a province such a Redis.
-func behindSentinel(g *guarded) func(*province) {
+// behindSentinel gives a province a Redis with a replica and three Sentinels.
+func behindSentinel(g **rig.Guarded) func(*province) {
 	return func(p *province) {
 		p.t.Helper()
-		need(p.t, "redis-server", "redis-sentinel", "redis-cli")
-		g.port = freePort(p.t)
-		g.master, _ = p.process("redis-server", "--port", g.port, "--bind", "127.0.0.1", "--save", "", "--dir", p.t.TempDir())
-		g.replica = p.redisServer("--replicaof", "127.0.0.1 "+g.port)
-		p.eventually(30*time.Second, "the replica to follow", func() (bool, string) {
-			text := p.redisCLI(g.replica, "info", "replication")
-			return strings.Contains(text, "master_link_status:up"), text
-		})
-		var ports, addrs []string
-		for range 3 {
-			port := freePort(p.t)
-			file := filepath.Join(p.t.TempDir(), "sentinel.conf")
-			text := fmt.Sprintf("port %s\nbind 127.0.0.1\nsentinel monitor loa 127.0.0.1 %s 2\nsentinel down-after-milliseconds loa 1000\nsentinel failover-timeout loa 5000\n", port, g.port)
-			if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-				p.t.Fatal(err)
-			}
-			p.process("redis-sentinel", file)
-			ports, addrs = append(ports, port), append(addrs, strconv.Quote("127.0.0.1:"+port))
-		}
-		g.sentinels = ports
-		p.redis = fmt.Sprintf("{sentinel: {master: loa, addrs: [%s]}}", strings.Join(addrs, ", "))
+		*g = rig.StartGuarded(p.t)
+		p.redis = (*g).Config()
 	}
-}
-
-// watch waits until every Sentinel knows the others and the replica.
-func (g *guarded) watch(p *province) {
-	p.t.Helper()
-	for _, port := range g.sentinels {
-		p.eventually(30*time.Second, "the Sentinels to know each other", func() (bool, string) {
-			out, err := exec.CommandContext(p.t.Context(), "redis-cli", "-p", port, "sentinel", "master", "loa").CombinedOutput()
-			fields := strings.Fields(string(out))
-			return err == nil && value(fields, "num-other-sentinels") == "2" && value(fields, "num-slaves") == "1", string(out)
-		})
-	}
-}
-
-// value finds what follows a name in a list of names and values.
-func value(fields []string, name string) string {
-	if i := slices.Index(fields, name); i >= 0 && i+1 < len(fields) {
-		return fields[i+1]
-	}
-	return ""
 }
 
 // TestRedisMasterKilledMidAlert warns a province on PostgreSQL, with Redis
@@ -88,29 +39,25 @@ func value(fields []string, name string) string {
 // over, while the alert goes on, and nobody is lost or warned twice.
 func TestRedisMasterKilledMidAlert(t *testing.T) {
 	t.Parallel()
-	var g guarded
+	var g *rig.Guarded
 	// 1,440 SMS leave over 18 s: longer than a failover takes.
 	p := newProvince(t, 2400, onPostgres, behindSentinel(&g), func(p *province) { p.perSecond = 80 })
-	g.watch(p)
 	p.serve()
 	id := p.alert()
 	p.waitTaken(p.n / 4)
 	if got := p.ready(); got != "ready queue" {
 		t.Fatalf("before the fault: %s", got)
 	}
-	if err := g.master.Process.Kill(); err != nil {
-		t.Fatal(err)
-	}
-	_ = g.master.Wait()
+	g.Master.Kill()
 	p.inTheMiddle(id, "the master's death")
 
 	p.eventually(30*time.Second, "the replica to become the master", func() (bool, string) {
-		out := p.redisCLI(g.sentinels[0], "sentinel", "get-master-addr-by-name", "loa")
-		return strings.Contains(out, g.replica), out
+		out := g.Sentinels[0].MasterAddr()
+		return out == g.Replica.Addr, out
 	})
 	p.eventually(30*time.Second, "the queue to work on the new master", func() (bool, string) {
-		stats := p.redisCLI(g.replica, "info", "commandstats")
-		return strings.Contains(stats, "cmdstat_xreadgroup:") && p.ready() == "ready queue", stats
+		calls := g.Replica.Info("commandstats", "cmdstat_xreadgroup")
+		return calls != "" && p.ready() == "ready queue", calls
 	})
 	p.inTheMiddle(id, "the take-over")
 	if p.metric("loa_delivery_failures_total", `call="queue"`) == 0 {

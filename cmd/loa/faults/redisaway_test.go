@@ -39,6 +39,9 @@ func (r *run) adminAt(redis *rig.Redis, addr string) *admin {
 // do runs a command whose answer is one line.
 func (a *admin) do(command string) string {
 	a.r.Helper()
+	if err := a.conn.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
+		a.r.Fatal(err)
+	}
 	if _, err := fmt.Fprintf(a.conn, "%s\r\n", command); err != nil {
 		a.r.Fatal(err)
 	}

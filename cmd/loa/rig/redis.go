@@ -2,6 +2,7 @@ package rig
 
 import (
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -75,7 +76,11 @@ func (r *Redis) Begin() {
 	r.t.Helper()
 	command := r.on.command(append([]string{"redis-server"}, r.args...))
 	r.Process = Start(r.t, nil, command[0], command[1:]...)
+	go drain(r.Process)
 }
+
+// drain reads what a program writes, which would otherwise wait for a reader.
+func drain(p *Process) { _, _ = io.Copy(io.Discard, p.Stdout) }
 
 // CLI asks the server and fails the test if it does not answer, or with an
 // error.

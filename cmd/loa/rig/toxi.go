@@ -22,7 +22,8 @@ func NewToxi(t testing.TB, upstream string) *Toxi {
 	t.Helper()
 	port := FreePort(t)
 	x := &Toxi{t: t, api: "http://127.0.0.1:" + port, Addr: "127.0.0.1:" + FreePort(t)}
-	Start(t, nil, Tool(t, "github.com/Shopify/toxiproxy/v2/cmd/server"), "-host", "127.0.0.1", "-port", port)
+	p := Start(t, nil, Tool(t, "github.com/Shopify/toxiproxy/v2/cmd/server"), "-host", "127.0.0.1", "-port", port)
+	go drain(p)
 	Eventually(t, 20*time.Second, "toxiproxy to answer", func() (bool, string) {
 		status, err := x.call(http.MethodGet, "/version", nil)
 		return status == http.StatusOK, err
