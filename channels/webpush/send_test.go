@@ -361,13 +361,19 @@ func TestCrowdWithFailures(t *testing.T) {
 
 func TestTopicIsLawful(t *testing.T) {
 	t.Parallel()
+	of := func(alert, body string) string { return topic(channels.Message{Alert: alert, Body: []byte(body)}) }
 	for _, alert := range []string{"", "a", strings.Repeat("x", 500), "cảnh báo / 1"} {
-		got := topic(alert)
-		if _, err := b64.DecodeString(got); err != nil || len(got) == 0 || len(got) > 32 {
-			t.Errorf("topic of %q is %q", alert, got)
+		for _, body := range []string{"", "{}", `{"tag":"bão"}`, `{"tag":"` + strings.Repeat("x", 33) + `"}`, `{"tag":7}`, `{"tag":"abc-_"}`} {
+			got := of(alert, body)
+			if _, err := b64.DecodeString(got); err != nil && got != "abc-_" || len(got) == 0 || len(got) > 32 {
+				t.Errorf("topic of %q, %s is %q", alert, body, got)
+			}
 		}
 	}
-	if topic("a") == topic("b") {
+	if of("a", "{}") == of("b", "{}") {
 		t.Error("two alerts fold into one topic")
+	}
+	if of("a", `{"tag":"x"}`) != of("b", `{"tag":"x"}`) || of("a", `{"tag":"x"}`) == of("a", `{"tag":"y"}`) {
+		t.Error("what takes an alert's place does not fold into its topic")
 	}
 }

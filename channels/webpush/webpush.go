@@ -8,12 +8,14 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -247,7 +249,7 @@ func (s *Sender) request(ctx context.Context, m channels.Message, to Subscriptio
 		"Content-Encoding": {"aes128gcm"},
 		"Content-Type":     {"application/octet-stream"},
 		"Ttl":              {strconv.FormatInt(int64(min(left, ttlMax)/time.Second), 10)},
-		"Topic":            {topic(m.Alert)},
+		"Topic":            {topic(m)},
 		"Urgency":          {urgency},
 		"User-Agent":       {"loa"},
 	}
@@ -259,11 +261,20 @@ func (s *Sender) request(ctx context.Context, m channels.Message, to Subscriptio
 	return req, body, nil
 }
 
-// topic folds the waiting copies of one alert at the push service (RFC 8030
-// section 5.4): at most 32 characters of base64url. A later revision replaces
-// an earlier one that the device has not fetched.
-func topic(alert string) string {
-	sum := sha256.Sum256([]byte(alert))
+var topicForm = regexp.MustCompile(`^[0-9A-Za-z_-]{1,32}$`)
+
+// topic folds waiting copies at the push service (RFC 8030 section 5.4): at most
+// 32 characters of base64url. It is the tag of the body, which an alert shares
+// with what takes its place, so that a device which was away gets the last word
+// alone; a body without one goes by its alert.
+func topic(m channels.Message) string {
+	var body struct {
+		Tag string `json:"tag"`
+	}
+	if json.Unmarshal(m.Body, &body) == nil && topicForm.MatchString(body.Tag) {
+		return body.Tag
+	}
+	sum := sha256.Sum256([]byte(m.Alert))
 	return b64.EncodeToString(sum[:24])
 }
 

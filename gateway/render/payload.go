@@ -1,8 +1,12 @@
 package render
 
 import (
+	"crypto/sha256"
+	"encoding/base64"
 	"fmt"
 	"strings"
+
+	"loa/gateway/alert"
 )
 
 // Limits of the documents, in bytes of JSON, and of texts that come from
@@ -22,7 +26,8 @@ const PayloadVersion = 1
 // before encryption. It has no URL: a public push carries no link.
 type PushPayload struct {
 	V        int    `json:"v"`
-	Alert    string `json:"alert"`    // alert id, the tag that folds copies
+	Alert    string `json:"alert"`    // alert id
+	Tag      string `json:"tag"`      // of the notification: what is shown with it is replaced, also by an update, a correction or an all-clear
 	Revision int    `json:"revision"` // from 1; a lower one than shown is stale
 	Code     string `json:"code"`     // check code shown to people
 	Status   string `json:"status"`   // Actual, Exercise, Test
@@ -96,7 +101,7 @@ type AppReference struct {
 
 func (r *Renderer) push(f *facts, language string) (Rendered, error) {
 	p := PushPayload{
-		V: PayloadVersion, Alert: string(f.rev.Alert), Revision: f.rev.Number, Code: f.rev.Code, Status: string(f.rev.Status),
+		V: PayloadVersion, Alert: string(f.rev.Alert), Tag: tag(f.rev), Revision: f.rev.Number, Code: f.rev.Code, Status: string(f.rev.Status),
 		Severity: string(f.info.Severity), Level: level(f.info), Sent: r.stamp(f.rev.Sent), Expires: r.stamp(expires(f)),
 		Lang: language, Area: f.place.Code,
 	}
@@ -119,6 +124,17 @@ func (r *Renderer) push(f *facts, language string) (Rendered, error) {
 		return Rendered{}, fmt.Errorf("%w: push of %d bytes, at most %d", ErrTooLong, len(body), MaxPush)
 	}
 	return Rendered{Body: body}, nil
+}
+
+// tag is shared by an alert and all that take its place: 32 characters of
+// base64url made of the identifier of the first.
+func tag(rev *alert.Revision) string {
+	first := rev.Identifier
+	if len(rev.References) > 0 {
+		first = rev.References[0].Identifier
+	}
+	sum := sha256.Sum256([]byte(first))
+	return base64.RawURLEncoding.EncodeToString(sum[:24])
 }
 
 // text composes one form of the info's template.

@@ -55,7 +55,7 @@ func TestYagiOnEveryChannel(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantPush := render.PushPayload{
-		V: 1, Alert: "vn-qn-2024-0007", Revision: 2, Code: "K7M2", Status: "Actual", Title: "Storm 3 emergency: Ha Tu Ward",
+		V: 1, Alert: "vn-qn-2024-0007", Tag: "oXXOo0PnyfC5GMh7GYCQf3MfK5XzSis1", Revision: 2, Code: "K7M2", Status: "Actual", Title: "Storm 3 emergency: Ha Tu Ward",
 		Body:     "Quang Ninh Civil Defence: risk level 4, wind force 12-14, 14:00 7 Sep to 19:30 7 Sep. Stay indoors. Evacuate when told. Rescue 112.",
 		Severity: "Extreme", Level: 4, Sent: "2024-09-07T13:30:00+07:00", Expires: "2024-09-07T19:30:00+07:00", Lang: "en", Area: "06658",
 	}
