@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"loa/channels"
 	"loa/gateway/alert"
 	"loa/gateway/coverage"
 	"loa/gateway/historytest"
@@ -68,6 +69,12 @@ func (w *world) outcomes(p *process, id alert.ID, batches []*batch) {
 			return fmt.Errorf("recipient %d of alert %s stands in the ledger and was not seen to be cut", r.Endpoint, id)
 		}
 		b := batches[n]
+		if r.Outcome == channels.Ambiguous {
+			if w.inDoubt[id] == nil {
+				w.inDoubt[id] = map[int64]bool{}
+			}
+			w.inDoubt[id][r.Endpoint] = true
+		}
 		w.record(historytest.Event{Kind: historytest.KindOutcome, Batch: int64(b.id), Index: k, Attempt: b.attempts[k], Outcome: r.Outcome.String(), Reason: b.reasons[k]})
 		k++
 		return nil

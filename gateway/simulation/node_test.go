@@ -84,7 +84,9 @@ func (w *world) open(nodes int, calm bool) *process {
 	for range nodes {
 		p.add(calm)
 	}
-	w.work.Go(func() { p.expire() })
+	if !w.byHand {
+		w.work.Go(func() { p.expire() })
+	}
 	w.current.Store(p)
 	return p
 }

@@ -1,6 +1,7 @@
 package simulation_test
 
 import (
+	"math/rand/v2"
 	"os"
 	"runtime"
 	"strconv"

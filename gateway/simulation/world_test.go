@@ -117,7 +117,9 @@ type world struct {
 	random   io.Reader
 	belt     *belt // nil: there is no queue
 	carriers []*carrier
-	fault    fault // a mistake that is made on purpose
+	byHand   bool                        // alerts are ended by a deed, not by a clock
+	inDoubt  map[alert.ID]map[int64]bool // whom the ledger leaves in doubt at the end
+	fault    fault                       // a mistake that is made on purpose
 	boots    int
 	current  atomic.Pointer[process]
 	work     sync.WaitGroup // everything that runs
@@ -166,7 +168,7 @@ func newWorld(seed uint64, folder string, people map[int64]dispatch.Cell) *world
 	w := &world{
 		dice: d, folder: folder, people: people, begin: time.Now(), random: &source{r: d.of("random")},
 		batches: map[delivery.BatchID]*batch{}, cases: map[alert.ID]*desk.Case{}, retired: map[int64]int64{}, lastCut: map[alert.ID]int64{},
-		waiting: map[channels.Kind]map[*batch]bool{channels.SMS: {}, channels.WebPush: {}}, counts: map[string]int{},
+		waiting: map[channels.Kind]map[*batch]bool{channels.SMS: {}, channels.WebPush: {}}, counts: map[string]int{}, inDoubt: map[alert.ID]map[int64]bool{},
 	}
 	if !chance(d.Rand, 15) {
 		w.belt = newBelt(d)
