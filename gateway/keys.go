@@ -116,12 +116,17 @@ func masterIn(data string) (channels.Secret, error) {
 	if !errors.Is(err, fs.ErrNotExist) {
 		return "", fmt.Errorf("master key: %w", err)
 	}
+	return masterAt(path)
+}
+
+// masterAt makes a key and keeps it in a file, durably.
+func masterAt(path string) (channels.Secret, error) {
 	var raw [32]byte
 	if _, err := rand.Read(raw[:]); err != nil {
 		return "", fmt.Errorf("master key: %w", err)
 	}
 	text := base64.StdEncoding.EncodeToString(raw[:])
-	if err := os.WriteFile(path, []byte(text+"\n"), 0o600); err != nil {
+	if err := replaceFile(path, []byte(text+"\n")); err != nil {
 		return "", fmt.Errorf("master key: %w", err)
 	}
 	return channels.Secret(text), nil

@@ -23,8 +23,10 @@ type Options struct {
 	Rate      Rate  // nil: each node uses its share, limit / Nodes
 	Lanes     []Lane
 	RefKey    []byte // signs references; at least 16 bytes, the same on all nodes and after a restart
-	Node      string // this process, for people to read; default "loa"
-	Nodes     int    // processes that share the work; default 1
+	// OldRefKeys signed references that may still come back.
+	OldRefKeys [][]byte
+	Node       string // this process, for people to read; default "loa"
+	Nodes      int    // processes that share the work; default 1
 
 	Now        func() time.Time
 	Log        *slog.Logger

@@ -119,7 +119,14 @@ func (e *Engine) find(ctx context.Context, r channels.Receipt) (BatchID, int, ui
 	if r.Ref != "" {
 		s := e.macs.Get().(*signer)
 		defer e.macs.Put(s)
-		return s.open(r.Ref)
+		b, index, attempt, err := s.open(r.Ref)
+		for _, key := range e.opt.OldRefKeys {
+			if err == nil {
+				break
+			}
+			b, index, attempt, err = newSigner(key).open(r.Ref)
+		}
+		return b, index, attempt, err
 	}
 	if r.Alert == "" || r.From == "" {
 		return 0, 0, 0, channels.ErrUnknownRef

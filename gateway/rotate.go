@@ -1,0 +1,153 @@
+package gateway
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"loa/channels"
+	"loa/gateway/area"
+	"loa/gateway/audience"
+	"loa/gateway/config"
+	"loa/gateway/ledger"
+)
+
+// refKeptFor is how long references stay good that were given out before a
+// change of the master key: providers report for some days.
+const refKeptFor = 30 * 24 * time.Hour
+
+// refKind is what the old reference key is sealed as.
+const refKind channels.Kind = "delivery reference"
+
+// Rotated is what a change of the master key did.
+type Rotated struct {
+	Resealed   int  // addresses, in this run
+	Unreadable int  // addresses that neither key opens
+	FileDone   bool // the data folder's own key was replaced
+}
+
+// RotateKeys seals every address with a new master key. The configured key must
+// be the old one, and no gateway may use the ledger. After a crash at any moment
+// it is run again with the same two keys; until it has ended no gateway starts.
+func RotateKeys(ctx context.Context, cfg *config.Config, fresh channels.Secret) (r Rotated, err error) {
+	lock, err := lockFolder(cfg.Data)
+	if err != nil {
+		return r, err
+	}
+	defer func() { err = errors.Join(err, lock.Close()) }()
+	old, err := configuredKeys(cfg)
+	if err != nil {
+		return r, err
+	}
+	next, err := deriveKeys(fresh)
+	if err != nil {
+		return r, fmt.Errorf("the new key: %w", err)
+	}
+	g := &Gateway{cfg: cfg, now: time.Now}
+	if dsn := cfg.Ledger.Postgres; dsn != "" {
+		g.ledger, err = ledger.OpenPostgres(ctx, dsn.Reveal(), ledger.Options{})
+	} else {
+		g.ledger, err = ledger.OpenSQLite(ctx, ledgerFile(cfg.Data), ledger.Options{})
+	}
+	if err != nil {
+		return r, err
+	}
+	defer func() { err = errors.Join(err, g.ledger.Close()) }()
+	if err := g.rotate(ctx, old, next, &r); err != nil {
+		return r, err
+	}
+	// The ledger has the new key: the folder follows.
+	if cfg.Keys.Master == "" {
+		if err := replaceFile(filepath.Join(cfg.Data, masterFile), []byte(fresh.Reveal()+"\n")); err != nil {
+			return r, err
+		}
+		r.FileDone = true
+	}
+	return r, replaceFile(filepath.Join(cfg.Data, keyID), []byte(next.name()+"\n"))
+}
+
+// rotate brings the ledger from one key to the other.
+func (g *Gateway) rotate(ctx context.Context, old, next keys, r *Rotated) error {
+	s, err := g.ledger.Guard(ctx)
+	if err != nil {
+		return err
+	}
+	if s.Key == next.name() {
+		return nil // only the folder was left
+	}
+	if old.name() == next.name() {
+		return errors.New("the new key is the configured one; keys.master must stay the old key until this has ended")
+	}
+	if s.Rotating == "" {
+		if err := g.owned(ctx, old); err != nil {
+			return err
+		}
+	} else if s.Key != old.name() {
+		return ErrOtherKey
+	}
+	if _, err := audience.NewVault(next.vault, old.vault); err != nil {
+		return err // their ids are the same
+	}
+	from, err := audience.NewVault(old.vault)
+	if err != nil {
+		return err
+	}
+	to, err := audience.NewVault(next.vault)
+	if err != nil {
+		return err
+	}
+	origin := pushOrigin(g.cfg)
+	r.Resealed, r.Unreadable, err = g.ledger.Rekey(ctx, old.name(), next.name(), func(kind channels.Kind, commune area.Code, cipher []byte) ([]byte, [16]byte, error) {
+		return audience.Reseal(from, to, kind, commune, origin, cipher)
+	})
+	if err != nil {
+		return err
+	}
+	ref := to.Seal(refKind, channels.Address(base64.StdEncoding.EncodeToString(old.ref)))
+	return g.ledger.FinishRekey(ctx, next.name(), ref, time.Now().Add(refKeptFor))
+}
+
+// pushOrigin is where push subscriptions of a drill may point.
+func pushOrigin(cfg *config.Config) string {
+	for _, c := range cfg.Channels {
+		if c.Driver == "vapid" {
+			return c.Origin
+		}
+	}
+	return ""
+}
+
+// oldRefKeys opens the key of references from before the last change of keys.
+func (g *Gateway) oldRefKeys(ctx context.Context, v *audience.Vault) ([][]byte, error) {
+	sealed, until, err := g.ledger.OldRef(ctx)
+	if err != nil || len(sealed) == 0 || !g.now().Before(until) {
+		return nil, err
+	}
+	text, err := v.Open(refKind, sealed)
+	if err != nil {
+		return nil, fmt.Errorf("the old reference key: %w", err)
+	}
+	key, err := base64.StdEncoding.DecodeString(text.Reveal())
+	return [][]byte{key}, err
+}
+
+// NewKey reads the key of a file, or makes one there if it is not there yet, so
+// that it is durable before anything is sealed with it.
+func NewKey(file string) (channels.Secret, error) {
+	src, err := os.ReadFile(file) //nolint:gosec // the operator names the file
+	if errors.Is(err, os.ErrNotExist) {
+		if _, err := masterAt(file); err != nil {
+			return "", err
+		}
+		if src, err = os.ReadFile(file); err != nil { //nolint:gosec // as above
+			return "", err
+		}
+	} else if err != nil {
+		return "", err
+	}
+	return channels.Secret(trimmed(src)), nil
+}
