@@ -113,7 +113,7 @@ func server(t *testing.T) string {
 		}
 		t.Skip(err)
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // closed at once
+	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -132,7 +132,7 @@ func server(t *testing.T) string {
 		_ = cmd.Wait()
 	})
 	until(t, 10*time.Second, "redis-server", func() bool {
-		conn, err := net.Dial("tcp", addr) //nolint:noctx // of a test
+		conn, err := net.Dial("tcp", addr)
 		if err == nil {
 			_ = conn.Close()
 		}

@@ -26,7 +26,7 @@ func (r *run) admin(redis *rig.Redis) *admin {
 
 func (r *run) adminAt(redis *rig.Redis, addr string) *admin {
 	r.Helper()
-	conn, err := net.Dial("tcp", addr) //nolint:noctx // of a test's own server
+	conn, err := net.Dial("tcp", addr)
 	if err != nil {
 		r.Fatal(err)
 	}
@@ -57,11 +57,11 @@ func lines(n *rig.Node) int { return strings.Count(n.Log(), "\n") }
 
 // during has sending go on, with no pause longer than most, until the time is
 // over, and returns the longest pause.
-func (r *run) during(p *rig.Rig, for_, most time.Duration) longest {
+func (r *run) during(p *rig.Rig, span, most time.Duration) longest {
 	r.Helper()
-	end, last, taken := time.Now().Add(for_), time.Now(), p.Taken()
+	end, last, taken := time.Now().Add(span), time.Now(), p.Taken()
 	var pause longest
-	rig.Eventually(r, for_+10*time.Second, "the time to be over", func() (bool, string) {
+	rig.Eventually(r, span+10*time.Second, "the time to be over", func() (bool, string) {
 		now := time.Now()
 		pause.of(now.Sub(last))
 		if t := p.Taken(); t > taken {
@@ -77,8 +77,8 @@ func (r *run) during(p *rig.Rig, for_, most time.Duration) longest {
 
 // readOnly makes Redis the replica of nobody in the middle of an alert.
 func readOnly(r *run) {
-	n, for_ := r.pick(2000, 5000, 10000), time.Duration(r.pick(5, 10, 30))*time.Second
-	p := rig.New(r, rig.Options{People: n, PerSecond: n * 6 / 10 / (15 + 2*int(for_.Seconds()))})
+	n, span := r.pick(2000, 5000, 10000), time.Duration(r.pick(5, 10, 30))*time.Second
+	p := rig.New(r, rig.Options{People: n, PerSecond: n * 6 / 10 / (15 + 2*int(span.Seconds()))})
 	node := p.Nodes[0]
 	node.Serve()
 	id := p.Alert()
@@ -88,7 +88,7 @@ func readOnly(r *run) {
 		p.Redis.CLI("replicaof", "127.0.0.1", rig.FreePort(r))
 		at := time.Now()
 		r.note("direct mode within", r.goesDirect(node, at, directWithin).Round(10*time.Millisecond).String())
-		r.note("longest pause of sending", r.during(p, for_, 2*time.Second+slack).String())
+		r.note("longest pause of sending", r.during(p, span, 2*time.Second+slack).String())
 		if p.Redis.Info("errorstats", "errorstat_READONLY") == "" {
 			r.Error("Redis refused no write")
 		}
@@ -116,7 +116,7 @@ func redisSlow(r *run) {
 	for _, fault := range []struct {
 		name string
 		args []string
-		for_ time.Duration
+		span time.Duration
 	}{
 		{"DEBUG SLEEP 10", []string{"debug", "sleep", "10"}, 10 * time.Second},
 		{"CLIENT PAUSE 5000", []string{"client", "pause", "5000", "all"}, 5 * time.Second},
@@ -129,9 +129,9 @@ func redisSlow(r *run) {
 		})
 		at := time.Now()
 		asked := make(chan []time.Duration)
-		go func() { asked <- r.asks(p, id, fault.for_-time.Second) }()
+		go func() { asked <- r.asks(p, id, fault.span-time.Second) }()
 		r.note(fault.name+": direct mode within", r.goesDirect(node, at, directWithin).Round(10*time.Millisecond).String())
-		r.note(fault.name+": longest pause of sending", r.during(p, fault.for_-time.Since(at)-time.Second, 2*time.Second).String())
+		r.note(fault.name+": longest pause of sending", r.during(p, fault.span-time.Since(at)-time.Second, 2*time.Second).String())
 		if !inDirect(node) {
 			r.Errorf("%s: direct mode ended before the fault", fault.name)
 		}
@@ -144,14 +144,14 @@ func redisSlow(r *run) {
 		}
 		wait.Wait()
 		p.InTheMiddle(id, fault.name)
-		r.comesBack(node, at.Add(fault.for_), 5*time.Second)
+		r.comesBack(node, at.Add(fault.span), 5*time.Second)
 	}
 	r.settle(p, id)
 }
 
 // asks reads the alert's state over and over, and returns how long that took.
-func (r *run) asks(p *rig.Rig, id string, for_ time.Duration) []time.Duration {
-	end := time.Now().Add(for_)
+func (r *run) asks(p *rig.Rig, id string, span time.Duration) []time.Duration {
+	end := time.Now().Add(span)
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	var took []time.Duration

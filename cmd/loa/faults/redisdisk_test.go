@@ -51,7 +51,7 @@ func appendOnlyDamaged(r *run) {
 	n := r.pick(2000, 6000, 10000)
 	redis := rig.StartRedis(r, "--appendonly", "yes", "--appendfsync", "everysec")
 	pages := rig.NewPages(r)
-	p := rig.New(r, rig.Options{People: n, PerSecond: n * 6 / 10 / 60, Redis: fmt.Sprintf("{addr: %q}", redis.Addr), Extra: pages.Extra})
+	p := rig.New(r, rig.Options{People: n, PerSecond: n * 6 / 10 / 45, Redis: fmt.Sprintf("{addr: %q}", redis.Addr), Extra: pages.Extra})
 	node := p.Nodes[0]
 	node.Serve()
 	id := p.Alert()
@@ -163,10 +163,15 @@ func memoryFull(r *run) {
 func diskFull(r *run) {
 	n := r.pick(2000, 6000, 10000)
 	for _, sync := range []string{"everysec", "always"} {
+		// An operator is told of the one as of the other: after a while, once.
+		seconds, paged := 35, true
+		if sync == "always" {
+			seconds, paged = 20, r.set == long
+		}
 		dir := rig.Tmpfs(r, "3m")
 		redis := rig.StartRedis(r, "--dir", dir, "--appendonly", "yes", "--appendfsync", sync)
 		pages := rig.NewPages(r)
-		p := rig.New(r, rig.Options{People: n, PerSecond: n * 6 / 10 / 35, Redis: fmt.Sprintf("{addr: %q}", redis.Addr), Extra: pages.Extra})
+		p := rig.New(r, rig.Options{People: n, PerSecond: n * 6 / 10 / seconds, Redis: fmt.Sprintf("{addr: %q}", redis.Addr), Extra: pages.Extra})
 		node := p.Nodes[0]
 		node.Serve()
 		id := p.Alert()
@@ -189,9 +194,10 @@ func diskFull(r *run) {
 		} else if redis.Info("persistence", "aof_last_write_status") != "err" {
 			r.Error("Redis could still write")
 		}
-		before := p.Taken()
-		r.paged(pages, at)
-		r.sends(p, before, time.Second)
+		if paged {
+			r.paged(pages, at)
+		}
+		r.sends(p, p.Taken(), 2*time.Second)
 		p.InTheMiddle(id, "the full disk")
 		if err := os.Remove(filler); err != nil {
 			r.Fatal(err)

@@ -136,7 +136,7 @@ func clients(redis *rig.Redis, kind string) []string {
 	}
 	var out []string
 	for line := range strings.Lines(redis.CLI(args...)) {
-		for _, f := range strings.Fields(line) {
+		for f := range strings.FieldsSeq(line) {
 			if addr, ok := strings.CutPrefix(f, "addr="); ok && !strings.Contains(line, "cmd=client|list") {
 				out = append(out, addr)
 			}

@@ -26,7 +26,7 @@ type Redis struct {
 }
 
 // hostPassword is that of every Redis off loopback, where one is required.
-const hostPassword = "q7Vd2-xR9mK4-tB6nW1"
+const hostPassword = "q7Vd2-xR9mK4-tB6nW1" // #nosec G101 -- of a test
 
 // StartRedis starts a redis-server that keeps nothing on disk, unless args say
 // otherwise.
