@@ -188,7 +188,7 @@ func (w *guard) warn(ctx context.Context, about, text string, err error) {
 		return
 	}
 	w.warned[about] = true
-	w.g.log.WarnContext(ctx, text, "err", err)
+	w.g.log.WarnContext(ctx, "the guard against an old ledger is weakened", "why", text, "err", err)
 }
 
 func (w *guard) tell(ctx context.Context, s ledger.Guard) {

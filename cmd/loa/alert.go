@@ -225,9 +225,12 @@ file has a reason and infos without areas:
   infos:
     - language: vi-VN
       template: any.correction_false
-      slots: {old_code: K7M2, old_at: "…", hazard: "storm:3"}
+      slots: {old_code: K7M2, old_at: "2026-09-07T05:30:00+07:00", hazard: "storm:3"}
       categories: [Met]
-      …`,
+      event: Bão số 3
+      urgency: Immediate
+      severity: Extreme
+      certainty: Observed`,
 		Args: cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return f.send(cmd, args[1], http.MethodPost, alertPath(args[0], "correct"), f.sent(cmd, "the correction, approved", wait))

@@ -35,7 +35,6 @@ type hold struct {
 type mark struct {
 	attempt uint8
 	fence   int64
-	begun   bool
 }
 
 // New makes a witness that writes to a recorder. Step, if it is not nil, is
