@@ -117,6 +117,9 @@ func (w *world) target(r *rand.Rand) alert.ID {
 	if len(w.issued) == 0 {
 		return ""
 	}
+	if chance(r, 50) {
+		return w.issued[len(w.issued)-1]
+	}
 	return w.issued[r.IntN(len(w.issued))]
 }
 

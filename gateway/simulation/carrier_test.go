@@ -22,8 +22,8 @@ type weather struct {
 }
 
 var (
-	fair   = weather{ambiguous: 1, taken: 50, transient: 1, takes: 150 * time.Millisecond, callback: 60, late: 20, twice: 10}
-	gales  = weather{ambiguous: 20, taken: 50, transient: 10, throttled: 5, panics: 1, slow: 2, takes: 400 * time.Millisecond, callback: 70, late: 50, twice: 20}
+	fair   = weather{ambiguous: 1, taken: 50, transient: 1, takes: 700 * time.Millisecond, callback: 60, late: 20, twice: 10}
+	gales  = weather{ambiguous: 20, taken: 50, transient: 10, throttled: 5, panics: 1, slow: 2, takes: 1500 * time.Millisecond, callback: 70, late: 50, twice: 20}
 	floods = weather{throttled: 60, takes: 30 * time.Millisecond, callback: 50, late: 20}
 	wreck  = weather{ambiguous: 30, taken: 20, provider: 50, transient: 20, slow: 2, takes: 300 * time.Millisecond, callback: 30, late: 90}
 )

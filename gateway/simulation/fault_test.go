@@ -16,23 +16,22 @@ import (
 type fault string
 
 const (
-	sound           fault = ""
-	forgetsMarks    fault = "marks are not stored before the call"
-	acksTooEarly    fault = "outcomes are acknowledged and not committed"
-	resendsDoubts   fault = "what may have been taken is sent again as if it were not"
-	ignoresDead     fault = "a stopped alert is sent on"
-	ignoresFence    fault = "a stale lease goes on"
-	forgetsCuts     fault = "a batch is lost when it is cut"
-	forgetsReached  fault = "a correction leaves people out"
-	forgetsRecords  fault = "an act has no audit record"
-	widens          fault = "an alert goes to another commune too"
-	ignoresPriority fault = "bulletins do not give way"
+	sound          fault = ""
+	forgetsMarks   fault = "marks are not stored before the call"
+	believes       fault = "a call that failed is recorded as taken"
+	resendsDoubts  fault = "what may have been taken is sent again as if it were not"
+	ignoresDead    fault = "a stopped alert is sent on"
+	ignoresFence   fault = "a lease is given out twice and its fence not looked at"
+	forgetsCuts    fault = "a batch is lost when it is cut"
+	forgetsReached fault = "a correction leaves people out"
+	forgetsRecords fault = "an act has no audit record"
+	widens         fault = "an alert goes to another commune too"
 )
 
 // delivery puts the mistake between an engine and its ledger.
 func (f fault) delivery(w *world, s delivery.Store) delivery.Store {
 	switch f {
-	case forgetsMarks, acksTooEarly, resendsDoubts, ignoresDead, ignoresFence:
+	case forgetsMarks, believes, resendsDoubts, ignoresDead, ignoresFence:
 		return faulty{s, f, w}
 	default:
 		return s
@@ -52,6 +51,27 @@ func (s faulty) Dead(ctx context.Context, now time.Time, ids []alert.ID) ([]aler
 	return s.Store.Dead(ctx, now, ids)
 }
 
+func (s faulty) Claim(ctx context.Context, r delivery.ClaimRequest) ([]delivery.Lease, error) {
+	leases, err := s.Store.Claim(ctx, r)
+	if s.f != ignoresFence || err != nil {
+		return leases, err
+	}
+	s.w.mu.Lock()
+	defer s.w.mu.Unlock()
+	if l, ok := s.w.stale[r.Kind]; ok && len(leases) == 0 {
+		delete(s.w.stale, r.Kind)
+		return []delivery.Lease{l}, nil
+	}
+	for _, l := range leases {
+		if s.w.stale == nil {
+			s.w.stale = map[channels.Kind]delivery.Lease{}
+		}
+		l.Marks, l.Exceptions = slices.Clone(l.Marks), slices.Clone(l.Exceptions)
+		s.w.stale[r.Kind] = l
+	}
+	return leases, nil
+}
+
 func (s faulty) Advance(ctx context.Context, now time.Time, steps []delivery.Step) ([]delivery.Verdict, error) {
 	asked := slices.Clone(steps)
 	for i := range asked {
@@ -59,9 +79,12 @@ func (s faulty) Advance(ctx context.Context, now time.Time, steps []delivery.Ste
 		switch s.f {
 		case forgetsMarks:
 			st.Start, st.Reuse = nil, nil
-		case acksTooEarly:
-			if s.w.dice.of("too early", st.Batch).IntN(4) == 0 {
-				st.Settle = nil
+		case believes:
+			st.Settle = slices.Clone(st.Settle)
+			for k := range st.Settle {
+				if d := &st.Settle[k]; d.Outcome == channels.Pending && d.Exception {
+					d.Outcome, d.Exception = channels.Accepted, false
+				}
 			}
 		case resendsDoubts:
 			st.Settle = slices.Clone(st.Settle)
@@ -89,7 +112,7 @@ func (s faulty) Advance(ctx context.Context, now time.Time, steps []delivery.Ste
 // dispatch puts the mistake between a dispatcher and its ledger.
 func (f fault) dispatch(s dispatch.Store) dispatch.Store {
 	switch f {
-	case forgetsCuts, forgetsReached, widens, ignoresPriority:
+	case forgetsCuts, forgetsReached, widens:
 		return careless{s, f}
 	default:
 		return s
@@ -107,8 +130,6 @@ func (s careless) Cut(ctx context.Context, key string, from, to dispatch.Cursor,
 		switch {
 		case s.f == widens && bs[i].Commune == "22101":
 			bs[i].Commune = "31101"
-		case s.f == ignoresPriority && bs[i].Priority == delivery.P3:
-			bs[i].Priority = delivery.P0
 		default:
 		}
 	}

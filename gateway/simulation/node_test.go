@@ -59,7 +59,7 @@ func (n *node) gone() bool { return n.dead.Load() || n.cut.Load() }
 func (w *world) open(nodes int, calm bool) *process {
 	// Differences of the ledger's clock do not see steps of the wall's.
 	step := time.Duration(w.offset.Load())
-	l, err := ledger.OpenSQLite(context.Background(), filepath.Join(w.folder, "loa.db"), ledger.Options{Now: func() time.Time { return time.Now().Add(step) }, Readers: 2})
+	l, err := ledger.OpenSQLite(context.Background(), filepath.Join(w.folder, "loa.db"), ledger.Options{Now: func() time.Time { return time.Now().Add(step) }, Readers: 1})
 	if err != nil {
 		w.fail("the ledger does not open: %v", err)
 		return nil
@@ -137,7 +137,7 @@ func (n *node) lanes() []delivery.Lane {
 		{Sender: wire{w.carriers[1], n}, PerSecond: smsRate, Cost: 2},
 	}
 	return []delivery.Lane{
-		{Kind: channels.SMS, Providers: sms, Workers: 2, Window: 4},
+		{Kind: channels.SMS, Providers: sms, Workers: 2, Window: 2},
 		{Kind: channels.WebPush, Providers: []delivery.Provider{{Sender: wire{w.carriers[2], n}}}, Workers: 1, Window: 8},
 	}
 }
@@ -157,6 +157,9 @@ func (p *process) wake() {
 
 // stopAlerts tells the nodes at once; a word to another node may be lost.
 func (p *process) stopAlerts(ids ...alert.ID) {
+	if p.w.fault == ignoresDead {
+		return
+	}
 	for i, n := range p.living() {
 		for _, id := range ids {
 			if i == 0 || chance(p.w.dice.of("word", n.name, id), 70) {
@@ -172,7 +175,7 @@ func (p *process) expire() {
 		select {
 		case <-p.ctx.Done():
 			return
-		case <-time.After(2 * time.Second):
+		case <-time.After(3 * time.Second):
 			_, _ = p.desk.Expire(p.ctx)
 		}
 	}

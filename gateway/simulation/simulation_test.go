@@ -14,10 +14,10 @@ import (
 
 const (
 	// settling is how long a run goes on in good weather after the last act: a
-	// doubt is asked about for two minutes, and who a late answer shows to have
-	// been reached is corrected within five.
-	settling = 210 * time.Second
-	terminal = 3 * time.Minute // from approval to the last recipient's final state
+	// doubt is asked about for a minute and a half, and who is shown then to have
+	// been reached is corrected a minute later.
+	settling = 170 * time.Second
+	terminal = 150 * time.Second // from approval to the last recipient's final state
 )
 
 // live is one life of the world, from its seed.

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -29,7 +30,7 @@ import (
 	"loa/gateway/ledger"
 )
 
-const smsRate = 40
+const smsRate = 20
 
 var (
 	kinds = []channels.Kind{channels.SMS, channels.WebPush}
@@ -80,6 +81,7 @@ var template = sync.OnceValues(func() (people map[int64]dispatch.Cell, err error
 var templateFolder string
 
 func TestMain(m *testing.M) {
+	debug.SetGCPercent(400) // many small lives
 	code := m.Run()
 	if templateFolder != "" {
 		_ = os.RemoveAll(templateFolder)
@@ -138,6 +140,7 @@ type world struct {
 	counts    map[string]int
 	issued    []alert.ID // by number; empty until it is drafted
 	bulletins int
+	stale     map[channels.Kind]delivery.Lease // for a mistake that is made on purpose
 	notes     []string
 	broken    []string // what is wrong beyond the checker's invariants
 }
