@@ -5,8 +5,11 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"regexp"
+	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 )
 
@@ -42,7 +45,9 @@ func NewNet(t testing.TB, n int) *Net {
 	Need(t, "ip", "iptables")
 	networks.Lock()
 	defer networks.Unlock()
-	networks.made++
+	if networks.made++; networks.made == 1 {
+		abandoned(t)
+	}
 	id := fmt.Sprintf("loa%xn%d", os.Getpid(), networks.made)
 	prefix := ""
 	used := command(t, "ip", "-o", "-4", "addr")
@@ -68,6 +73,26 @@ func NewNet(t testing.TB, n int) *Net {
 		net.Hosts = append(net.Hosts, h)
 	}
 	return net
+}
+
+var hostForm = regexp.MustCompile(`(?m)^(loa([0-9a-f]+)n\d+)h\d+\b`)
+
+// abandoned takes down the networks of test processes that were killed.
+func abandoned(t testing.TB) {
+	t.Helper()
+	for _, m := range hostForm.FindAllStringSubmatch(command(t, "ip", "netns", "list"), -1) {
+		owner, err := strconv.ParseInt(m[2], 16, 32)
+		if err != nil || syscall.Kill(int(owner), 0) == nil {
+			continue
+		}
+		for p := range strings.FieldsSeq(command(t, "ip", "netns", "pids", m[0])) {
+			if pid, err := strconv.Atoi(p); err == nil && pid > 1 {
+				_ = syscall.Kill(pid, syscall.SIGKILL)
+			}
+		}
+		command(t, "ip", "netns", "del", m[0])
+		_ = exec.Command("ip", "link", "del", m[1]).Run() //nolint:noctx,gosec // with the first of its hosts
+	}
 }
 
 // command runs a program to its end; the test fails if that fails.
