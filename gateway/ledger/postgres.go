@@ -13,6 +13,8 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
+
+	"loa/gateway/delivery"
 )
 
 // OpenPostgres opens the ledger in a PostgreSQL database that several nodes
@@ -32,6 +34,9 @@ func OpenPostgres(ctx context.Context, dsn string, opt Options) (*Ledger, error)
 	cfg.ConnConfig.RuntimeParams["synchronous_commit"] = "on"
 	cfg.ConnConfig.RuntimeParams["timezone"] = "UTC"
 	cfg.ConnConfig.RuntimeParams["application_name"] = "loa"
+	// A node that freezes or is cut off in a transaction holds rows that others
+	// would take over: the server ends the transaction as its leases end.
+	cfg.ConnConfig.RuntimeParams["idle_in_transaction_session_timeout"] = strconv.FormatInt(delivery.HoldFor.Milliseconds(), 10)
 	pool, err := pgxpool.NewWithConfig(ctx, cfg)
 	if err != nil {
 		return nil, fmt.Errorf("ledger: postgresql: %w", err)
