@@ -104,6 +104,11 @@ func openLite(ctx context.Context, path string, opt Options) (*lite, error) {
 		life: d.life, known: newLeases(),
 		prepare: d.own.prepare,
 	}, d.latch, d.c.committed)
+	d.w.patience = func(wait time.Duration) error {
+		// A prepared one would set it when it is prepared, and never again.
+		_, err := d.own.conn.ExecContext(context.Background(), fmt.Sprintf("PRAGMA busy_timeout(%d)", wait.Milliseconds())) //nolint:forbidigo // see above
+		return err
+	}
 	d.c.start(d.w)
 	d.patrol = startPatrol(d, opt.ScrubEvery)
 	return d, nil

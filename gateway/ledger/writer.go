@@ -18,6 +18,13 @@ const (
 	bulkAfter = 64                    // groups of acts in a row before waiting bulk deeds get a turn
 )
 
+// How long a commit waits while another program holds the database, and how
+// long once that was in vain.
+const (
+	lockWait  = 5 * time.Second
+	lockAgain = 250 * time.Millisecond
+)
+
 // ErrClosed is returned after Close.
 var ErrClosed = errors.New("ledger: closed")
 
@@ -53,6 +60,9 @@ type writer struct {
 	began     time.Time  // of the group; only run's
 	committed func(lane) // called after each commit
 	latch     *latch
+	// patience sets how long a commit waits for another program's lock.
+	patience func(time.Duration) error
+	locked   bool // the last wait was in vain; only run's
 }
 
 func newWriter(t *liteTx, l *latch, committed func(lane)) *writer {
@@ -224,10 +234,21 @@ func (w *writer) begin() error {
 	if err := w.latch.closed(); err != nil {
 		return err
 	}
-	if _, err := w.t.exec("BEGIN IMMEDIATE"); err != nil {
-		return w.latch.met(fmt.Errorf("ledger: begin: %w", err))
+	_, err := w.t.exec("BEGIN IMMEDIATE")
+	if err != nil {
+		err = w.latch.met(fmt.Errorf("ledger: begin: %w", err))
 	}
-	return nil
+	// Whoever comes while another program holds the lock hears of it soon: one
+	// has waited long enough for all.
+	if locked := errors.Is(err, ErrLocked); locked != w.locked {
+		wait := lockWait
+		if locked {
+			wait = lockAgain
+		}
+		w.locked = locked
+		err = errors.Join(err, w.patience(wait))
+	}
+	return err
 }
 
 // perform runs one deed. own is the deed's failure, whole that of the group.
