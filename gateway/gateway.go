@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"loa/channels"
 	"loa/gateway/account"
@@ -93,6 +94,7 @@ type opened struct {
 // New opens every room and starts nothing. After an error nothing is left open.
 func New(ctx context.Context, opt Options) (*Gateway, error) {
 	g := &Gateway{cfg: opt.Config, opt: opt, log: opt.Log, now: opt.Now, Metrics: prometheus.NewRegistry(), started: make(chan struct{}), words: make(chan queue.Wake, 64)}
+	g.Metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	if g.now == nil {
 		g.now = time.Now
 	}

@@ -199,9 +199,13 @@ func (g *Gateway) openDelivery(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	former, err := g.oldRefKeys(ctx, vault)
+	if err != nil {
+		return err
+	}
 	g.Audience = &audience.Book{Store: g.ledger.Audience(), Vault: vault, Log: g.log}
 	opt := delivery.Options{
-		Store: g.stores.Delivery, Addresses: g.Audience, RefKey: k.ref, Node: nodeName(), Nodes: g.cfg.Delivery.Nodes, OnContent: g.contentRefused, OnRefused: g.batchRefused, OnPoison: g.notePoison, OnProvider: g.noteProvider,
+		Store: g.stores.Delivery, Addresses: g.Audience, RefKey: k.ref, OldRefKeys: former, Node: nodeName(), Nodes: g.cfg.Delivery.Nodes, OnContent: g.contentRefused, OnRefused: g.batchRefused, OnPoison: g.notePoison, OnProvider: g.noteProvider,
 		Now: g.now, StopWithin: callsBound, Log: g.log, Registerer: g.Metrics, ResendAfter: g.cfg.Delivery.ResendAfter, RetryAfter: g.cfg.Delivery.RetryAfter,
 	}
 	if g.queue != nil {
