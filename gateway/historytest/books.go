@@ -25,11 +25,21 @@ func Join(hs ...History) History {
 
 // smsLine is what counts of a line of the SMS stand-in's books.
 type smsLine struct {
-	SID string    `json:"sid"`
-	To  string    `json:"to"`
-	Ref string    `json:"ref"`
-	At  time.Time `json:"at"`
+	SID    string    `json:"sid"`
+	To     string    `json:"to"`
+	Ref    string    `json:"ref"`
+	Status string    `json:"status"`
+	At     time.Time `json:"at"`
 	told
+}
+
+// reason adds that the carrier reported the message as not delivered, after
+// which one more is no second copy.
+func (l smsLine) reason() string {
+	if l.Status == "undelivered" {
+		return "reported undelivered"
+	}
+	return l.told.reason()
 }
 
 // told is what a line may say of its answer.

@@ -154,6 +154,7 @@ func TestSecondCopyInTheBooks(t *testing.T) {
 		{"without a word", Unknown, func(*story) {}},
 		{"the first was answered 503", Valid, func(s *story) { s.sms[0] = strings.Replace(s.sms[0], `{"sid"`, `{"answer":503,"sid"`, 1) }},
 		{"the first was not answered", Valid, func(s *story) { s.sms[0] = strings.Replace(s.sms[0], `{"sid"`, `{"answer":0,"sid"`, 1) }},
+		{"the first was not delivered", Valid, func(s *story) { s.sms[0] = strings.Replace(s.sms[0], `"delivered"`, `"undelivered"`, 1) }},
 		{"the first was answered 201", Unknown, func(s *story) { s.sms[0] = strings.Replace(s.sms[0], `{"sid"`, `{"answer":201,"sid"`, 1) }},
 		{"a process was killed", Valid, func(s *story) {
 			rows := func(yield func(Row, error) bool) {

@@ -94,6 +94,7 @@ func carrierOut(r *run) {
 	if again.IsZero() || again.Sub(mended) > 15*time.Second {
 		r.Errorf("full rate %v after the repair", again.Sub(mended))
 	}
+	r.judge(p)
 }
 
 // most is the greatest number of moments within a span.
@@ -146,6 +147,7 @@ func throttled(r *run) {
 		if rate < 0.85*limit {
 			r.Errorf("Retry-After %s: %.1f a second were taken of %d", after, rate, limit)
 		}
+		r.judge(p)
 	}
 }
 
@@ -175,6 +177,7 @@ func answersLost(r *run) {
 		if delay != "0s" && found == 0 {
 			r.Error("the carrier's list settled nothing")
 		}
+		r.judge(p)
 	}
 }
 
@@ -199,6 +202,7 @@ func oddSuccesses(r *run) {
 	if s.Poured/endless > 16<<20 { // what the sockets between hold is not read
 		r.Errorf("%d octets of each endless answer were taken", s.Poured/endless)
 	}
+	r.judge(p)
 }
 
 // prefixDown has the carrier answer 503 for one range of numbers.
@@ -236,6 +240,7 @@ func prefixDown(r *run) {
 		r.ends(p, id)
 		took := others()
 		slices.Sort(took)
+		r.judge(p)
 		return took[len(took)*95/100]
 	}
 	well := p95(standin.Faults{})

@@ -22,24 +22,38 @@ func codesMixed(r *run) {
 	id := p.Alert()
 	bad := func(x rig.Person) bool { return x.Kind == channels.SMS && standin.CodeOf(codes, x.Address, 1) != 0 }
 	p.Finish(id, within)
+	again := func(x rig.Person) bool {
+		code := standin.CodeOf(codes, x.Address, 1)
+		return bad(x) && (code == 30003 || code == 30005)
+	}
+	var calls map[string]int
+	rig.Eventually(r, 30*time.Second, "the one retry of phones out of reach", func() (bool, string) {
+		calls = map[string]int{}
+		for _, e := range p.Messages() {
+			calls[e.To]++
+		}
+		for _, x := range p.Refusals() {
+			calls[x.To]++
+		}
+		for _, x := range p.People {
+			if again(x) && calls[x.Address] < 2 {
+				return false, ""
+			}
+		}
+		return true, ""
+	})
+	p.Finish(id, within)
 	s := p.CompareBut(id, 0, bad)
 	r.note("lost", s.Lost)
 	r.note("duplicates", s.Second)
-	calls := map[string]int{}
-	for _, e := range p.Messages() {
-		calls[e.To]++
-	}
-	for _, x := range p.Refusals() {
-		calls[x.To]++
-	}
 	met := map[int]int{}
 	for _, x := range p.People {
 		if !bad(x) {
 			continue
 		}
 		code, want := standin.CodeOf(codes, x.Address, 1), 1
-		if code == 30003 || code == 30005 {
-			want = 2 // the one retry
+		if again(x) {
+			want = 2
 		}
 		met[code]++
 		if got := calls[x.Address]; got != want {
@@ -55,6 +69,7 @@ func codesMixed(r *run) {
 	if failed := p.Left(id, channels.Failed); failed != sum(met) {
 		r.Errorf("%d failed, %d met a code", failed, sum(met))
 	}
+	r.judge(p)
 	textFiltered(r)
 }
 
@@ -94,17 +109,23 @@ func textFiltered(r *run) {
 	r.note("filtered", len(filtered))
 	r.note("pending then, reached later", pending)
 	r.note("lost to no code", s.Lost)
+	r.judge(p)
 }
 
 // queueFull offers the carrier more than it sends on, and drops some of what
 // waits.
 func queueFull(r *run) {
 	n := r.pick(800, 1500, 6000)
-	const drain, seconds = 40, 20
-	p := rig.New(r, rig.Options{People: n, CarrierArgs: []string{"--drain", fmt.Sprint(drain), "--queue", fmt.Sprint(drain * seconds)}})
+	const drain, seconds = 40, 8
+	p := rig.New(r, rig.Options{People: n, RetryAfter: 3 * time.Second, CarrierArgs: []string{"--drain", fmt.Sprint(drain), "--queue", fmt.Sprint(drain * seconds)}})
 	p.Nodes[0].Serve()
 	p.BreakCarrier(standin.Faults{Once: map[int]float64{30001: 0.03, 30036: 0.02}})
 	id := p.Alert()
+	p.Finish(id, within)
+	rig.Eventually(r, time.Minute, "what was dropped to be sent again", func() (bool, string) {
+		left := p.Left(id, channels.Failed)
+		return left == 0, fmt.Sprint(left)
+	})
 	r.ends(p, id)
 	refused, dropped := 0, 0
 	for _, x := range p.Refusals() {
@@ -130,6 +151,7 @@ func queueFull(r *run) {
 	if refused > n {
 		r.Errorf("a full queue was offered %d messages", refused)
 	}
+	r.judge(p)
 }
 
 // pushRefused has subscriptions be gone, missing, too small and throttled, and
@@ -180,4 +202,56 @@ func pushRefused(r *run) {
 	if refused[413] != counts[413] {
 		r.Errorf("too large was answered %d times, %d subscriptions say so", refused[413], counts[413])
 	}
+	r.judge(p)
+}
+
+// callbackChaos has the carrier's callbacks come reversed and repeated, and
+// sends late, forged and unknown ones besides.
+func callbackChaos(r *run) {
+	n := r.pick(600, 2000, 10000)
+	p := rig.New(r, rig.Options{People: n, CarrierArgs: []string{"--callback-chaos"}})
+	node := p.Nodes[0]
+	node.Serve()
+	p.BreakCarrier(standin.Faults{Codes: map[int]float64{30006: 0.02}})
+	bad := func(x rig.Person) bool {
+		return x.Kind == channels.SMS && standin.CodeOf(map[int]float64{30006: 0.02}, x.Address, 1) != 0
+	}
+	id := p.Alert()
+	p.Finish(id, within)
+	before := p.CompareBut(id, 0, bad)
+	failed := p.Left(id, channels.Failed)
+	if failed == 0 {
+		r.Error("no report of a failure came")
+	}
+	counts := map[int]int{}
+	for i, e := range p.Messages() {
+		switch i % 4 {
+		case 0: // late: what came before the end comes again
+			counts[p.Callback(e.Ref, e.SID, "sent", 0, true)]++
+		case 1: // the end once more, three times
+			for range 3 {
+				counts[p.Callback(e.Ref, e.SID, e.Status, e.Code, true)]++
+			}
+		case 2: // forged: whoever was reached was not
+			if got := p.Callback(e.Ref, e.SID, "undelivered", 30006, false); got != 403 {
+				r.Errorf("a forged callback was answered %d", got)
+			}
+		default: // signed by the carrier, of nothing that is ours
+			if got := p.Callback(e.Ref[:len(e.Ref)-4]+"AAAA", e.SID, "undelivered", 30006, true); got != 404 {
+				r.Errorf("an unknown reference was answered %d", got)
+			}
+		}
+	}
+	if len(counts) != 1 || counts[204] == 0 {
+		r.Errorf("answers to late and repeated callbacks: %v", counts)
+	}
+	after := p.CompareBut(id, 0, bad)
+	if got := p.Left(id, channels.Failed); got != failed || after.Kept[channels.SMS] != before.Kept[channels.SMS] {
+		r.Errorf("%d failed, %d before; %d kept, %d before", got, failed, after.Kept[channels.SMS], before.Kept[channels.SMS])
+	}
+	r.note("callbacks made by the carrier", p.CarrierStats().Called)
+	r.note("forged, late, repeated and unknown besides", len(p.Messages()))
+	r.note("lost", after.Lost)
+	r.note("duplicates", after.Second)
+	r.judge(p)
 }

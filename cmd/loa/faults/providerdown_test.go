@@ -66,12 +66,13 @@ func credentialsRevoked(r *run) {
 	id := p.Alert()
 	awaitCarrier(r, p, n*6/10*3/10)
 	p.BreakCarrier(standin.Faults{Fault: standin.FaultRevoked, Share: 1})
+	revoked := time.Now()
 	left := p.InTheMiddle(id, "the revocation")
 	rig.Eventually(r, time.Minute, "somebody to be paged", func() (bool, string) { return pages.Of("provider_down") })
+	r.note("paged after", time.Since(revoked).Round(time.Second).String())
 	if !strings.Contains(node.Ready(), "refuses the login") {
 		r.Errorf("readiness says %s", node.Ready())
 	}
-	r.last(10 * time.Second)
 	calls := len(p.Refusals())
 	r.note("calls after the revocation", calls)
 	if calls == 0 || calls > 10 {
@@ -82,4 +83,5 @@ func credentialsRevoked(r *run) {
 	}
 	p.BreakCarrier(standin.Faults{})
 	r.ends(p, id)
+	r.judge(p)
 }

@@ -10,6 +10,6 @@ var providerRows = []row{
 	{id: "F42", fault: "credentials revoked at 30 %", pass: "at most 10 more calls; nobody marked failed; an operator hears of it", from: short, play: credentialsRevoked},
 	{id: "F43", fault: "permanent codes mixed in", pass: "each code as its policy says; 30007 over 5 % stops and pages", from: short, play: codesMixed},
 	{id: "F44", fault: "the carrier's queue overflows", pass: "slows down; the carrier's backlog stays within 30 s of rate", from: short, play: queueFull},
-	{id: "F45", fault: "callbacks repeated, reversed, late, forged, unknown", pass: "the same end in every order; none forged is believed", from: short},
+	{id: "F45", fault: "callbacks repeated, reversed, late, forged, unknown", pass: "the same end in every order; none forged is believed", from: short, play: callbackChaos},
 	{id: "F46", fault: "the push service says 410, 404, 413, 429, 403", pass: "only what is gone is removed; the others are reached", from: short, play: pushRefused},
 }
