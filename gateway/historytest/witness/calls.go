@@ -2,6 +2,7 @@ package witness
 
 import (
 	"context"
+	"time"
 
 	"loa/channels"
 	"loa/gateway/alert"
@@ -25,7 +26,12 @@ type sender struct {
 // asked is a sender whose provider can be asked what it took.
 type asked struct {
 	sender
-	channels.Lookup
+	list channels.Lookup
+}
+
+// Lookup asks the driver. An embedded interface of that name would hide it.
+func (a asked) Lookup(ctx context.Context, m channels.Message, since time.Time) (*channels.Receipt, error) {
+	return a.list.Lookup(ctx, m, since)
 }
 
 // Send records the call around it.
