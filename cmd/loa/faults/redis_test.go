@@ -172,6 +172,9 @@ func (r *run) manyRebuilt() {
 	}
 	r.note("of 100,000 hints: noticed after, s", said[1])
 	r.note("of 100,000 hints: rebuilt after, s", said[3])
+	if took, err := strconv.ParseFloat(said[3], 64); err != nil || took > 10 {
+		r.Errorf("100,000 hints took %s s, at most 10 are allowed", said[3])
+	}
 }
 
 // repliesLost loses a share of Redis's replies after their commands worked.
