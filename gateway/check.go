@@ -48,6 +48,7 @@ func Examine(ctx context.Context, opt Options, online bool) Findings {
 	if online {
 		c.fault("redis", named("redis", bounded(ctx, g.pingRedis)))
 		c.fault("ledger.postgres", named("ledger.postgres", bounded(ctx, g.pingLedger)))
+		c.sums(ctx)
 	}
 	if err := g.Close(); err != nil {
 		c.Faults = append(c.Faults, err)
@@ -65,6 +66,19 @@ type checking struct {
 func (c *checking) fault(key string, err error) {
 	if err != nil {
 		c.Faults = append(c.Faults, fmt.Errorf("%s%w", c.g.cfg.WhereNamed(key, err), err))
+	}
+}
+
+// sums notes that PostgreSQL would not notice damage on its disk.
+func (c *checking) sums(ctx context.Context) {
+	dsn := c.g.cfg.Ledger.Postgres
+	if dsn == "" {
+		return
+	}
+	bound, cancel := context.WithTimeout(ctx, checkBound)
+	defer cancel()
+	if on, err := ledger.PostgresSums(bound, dsn.Reveal()); err == nil && !on {
+		c.note("ledger.postgres", "ledger.postgres: this PostgreSQL does not sum its pages and would not notice a damaged disk; stop it and run pg_checksums --enable")
 	}
 }
 

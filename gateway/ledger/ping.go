@@ -52,3 +52,15 @@ func PingPostgres(ctx context.Context, dsn string) error {
 	}
 	return errors.Join(conn.Ping(ctx), conn.Close(ctx))
 }
+
+// PostgresSums reports whether a PostgreSQL sums its pages, so that it notices
+// damage on its disk.
+func PostgresSums(ctx context.Context, dsn string) (on bool, err error) {
+	conn, err := pgx.Connect(ctx, dsn)
+	if err != nil {
+		return false, errors.New("PostgreSQL does not answer")
+	}
+	var said string
+	err = conn.QueryRow(ctx, "SHOW data_checksums").Scan(&said)
+	return said == "on", errors.Join(err, conn.Close(ctx))
+}
