@@ -155,7 +155,7 @@ func throttled(r *run) {
 // callbacks settle some of them, where they come late its list does.
 func answersLost(r *run) {
 	n := r.pick(1000, 3000, 10000)
-	delays := []string{"0s", "30s"}[:r.pick(1, 2, 2)]
+	delays := []string{"0s", "40s"}[:r.pick(1, 2, 2)]
 	for _, delay := range delays {
 		p := rig.New(r, rig.Options{People: n, CallTimeout: 2 * time.Second, ResendAfter: time.Minute,
 			CarrierArgs: []string{"--fault", string(standin.FaultHang), "--share", "0.05", "--callback-delay", delay}})
@@ -175,7 +175,8 @@ func answersLost(r *run) {
 		found := node.Metric("loa_delivery_lookups_total", `kind="sms"`, `result="found"`)
 		r.note("callbacks after "+delay+": found in the carrier's list", found)
 		if delay != "0s" && found == 0 {
-			r.Error("the carrier's list settled nothing")
+			r.Errorf("the carrier's list settled nothing: %v were not in it, %v times it was not read",
+				node.Metric("loa_delivery_lookups_total", `kind="sms"`, `result="missing"`), node.Metric("loa_delivery_lookups_total", `kind="sms"`, `result="failed"`))
 		}
 		r.judge(p)
 	}
