@@ -31,7 +31,8 @@ faults faults-long:
 	.ci/install faults
 	mkdir -p $(FAULTS_DIR)
 	LOA_FAULTS=$(FAULTS) LOA_FAULTS_DIR=$(abspath $(FAULTS_DIR)) $(GO) test -count 1 -timeout 0 -v ./cmd/loa/faults; \
-	  status=$$?; $(GO) run -C .ci/faults ./report $(abspath $(FAULTS_DIR)) > docs/faults.md; exit $$status
+	  status=$$?; $(GO) run -C .ci/faults ./report $(abspath $(FAULTS_DIR)) > docs/faults.md; \
+	  LOA_SIM_SEEDS=10000 $(GO) test -count 1 -timeout 0 -run '^TestSimulation$$' ./gateway/simulation || status=$$?; exit $$status
 
 lint:
 	@test -z "$$(gofmt -l cmd gateway channels templates configs)" || { gofmt -l cmd gateway channels templates configs; exit 1; }

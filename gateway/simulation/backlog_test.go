@@ -34,7 +34,9 @@ func (w *world) cut(ids []delivery.BatchID, bs []delivery.Batch) {
 }
 
 // Extreme work waits from its cut until each of its recipients has been tried
-// once, its alert has ended, or its holder has vanished with it.
+// once, its alert has ended, or its holder has vanished with it. The ledger,
+// unlike the queue, shows only what nobody has claimed: without a queue it waits
+// until it is claimed.
 func (w *world) waits(b *batch) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -182,6 +182,13 @@ func (b *belt) setDown(down bool) {
 	b.down = down
 }
 
+// wasDown reports whether somebody has found it away.
+func (b *belt) wasDown() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.refused > 0
+}
+
 // line is a node's connection to the belt; it ends with the node.
 type line struct {
 	*belt

@@ -207,6 +207,9 @@ func (w *world) claimed(leases []delivery.Lease, holder string) {
 			b.attempts[k] = m.Attempt()
 		}
 		w.mu.Unlock()
+		if w.belt == nil || w.belt.wasDown() {
+			w.waitsNoMore(b)
+		}
 		for k, m := range l.Marks {
 			if m.Outcome() == channels.Ambiguous {
 				w.record(historytest.Event{Kind: historytest.KindOutcome, Batch: int64(l.ID), Fence: l.Fence, Index: k, Attempt: m.Attempt(), Outcome: m.Outcome().String()})
