@@ -28,9 +28,10 @@ infos:
 // and returns the update's identifier.
 func (r *Rig) Update(id string) string {
 	r.Helper()
-	until := time.Now().In(time.FixedZone("", 7*60*60)).Truncate(time.Minute).Add(6 * time.Hour).Format(time.RFC3339)
+	now := time.Now().In(time.FixedZone("", 7*60*60)).Truncate(time.Minute)
+	at, until := now.Format(time.RFC3339), now.Add(6*time.Hour).Format(time.RFC3339)
 	n := r.alive()
-	by := idForm.FindString(n.Loa(r.tokens[0], fmt.Sprintf(update, r.Status(id).Code, until, until), "alert", "update", id, "-"))
+	by := idForm.FindString(n.Loa(r.tokens[0], fmt.Sprintf(update, r.Status(id).Code, at, until, until), "alert", "update", id, "-"))
 	hash := hashForm.FindString(n.Loa(r.tokens[0], "", "alert", "submit", by))
 	if by == "" || hash == "" {
 		r.Fatalf("the update has no id or no hash: %q, %q", by, hash)
