@@ -1,6 +1,9 @@
 package faults
 
 import (
+	"fmt"
+	"net/http"
+
 	"loa/cmd/loa/rig"
 )
 
@@ -24,4 +27,34 @@ func stoppedAt60(r *run) {
 		}
 	}
 	r.judge(p, "I4", "I12")
+}
+
+// sameTenTimes has one approval asked for ten times at once, and one draft.
+func sameTenTimes(r *run) {
+	rounds := r.pick(3, 20, 1000)
+	p := rig.New(r, rig.Options{People: 20})
+	node := p.Nodes[0]
+	node.Serve()
+	for i := range rounds {
+		ids := p.DraftAtOnce(10, fmt.Sprintf("same-%d", i))
+		if len(ids) != 1 {
+			r.Fatalf("round %d: the same draft ten times made %d alerts", i+1, len(ids))
+		}
+		id, hash := p.Submit()
+		said := make(chan int, 10)
+		for range cap(said) {
+			go func() { said <- p.Ask(r.Context(), node, id, hash) }()
+		}
+		for range cap(said) {
+			if status := <-said; status/100 != 2 && status != http.StatusConflict {
+				r.Errorf("round %d: an approval was answered %d", i+1, status)
+			}
+		}
+		if reached := p.FinishSome(id, within); reached["sms"] != 12 || reached["webpush"] != 6 || reached["app"] != 2 {
+			r.Errorf("round %d: reached %v", i+1, reached)
+		}
+		p.AwaitApps(id)
+	}
+	r.note("rounds", rounds)
+	r.judge(p)
 }

@@ -126,6 +126,31 @@ type work struct {
 	going bool // others of the batch were still to be sent to
 }
 
+// DraftAtOnce sends the same draft several times at once, under one idempotency
+// key, and returns the different alerts that came of it.
+func (r *Rig) DraftAtOnce(times int, key string) []string {
+	r.Helper()
+	n := r.alive()
+	draft := n.Loa(r.tokens[0], "", "alert", "example")
+	said := make(chan string, times)
+	for range times {
+		go func() {
+			out, err := n.TryLoa(r.tokens[0], draft, "alert", "draft", "-", "--key", key)
+			if err != nil {
+				out = ""
+			}
+			said <- idForm.FindString(out)
+		}()
+	}
+	var ids []string
+	for range times {
+		if id := <-said; id != "" && !slices.Contains(ids, id) {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
 // held is a node's work by batch.
 func (r *Rig) held(node string, at int64) map[int64]*work {
 	r.Helper()
