@@ -44,11 +44,12 @@ func TestMistakesAreFound(t *testing.T) {
 	}
 }
 
-// TestSameSeedSameLife lives some lives twice. The scheduler of Go has no seed,
-// so that a few may differ.
+// TestSameSeedSameLife lives some lives twice and tells how many differ, and
+// where first: neither the scheduler of Go nor delivery's jitter has a seed, so
+// that a life may take another turn where they decide.
 func TestSameSeedSameLife(t *testing.T) {
 	t.Parallel()
-	from, n := seeds(t, 10, 40)
+	from, n := seeds(t, 4, 20)
 	first := map[uint64]string{}
 	each(t, from, n, sound, func(w *world) bool {
 		first[w.dice.seed] = w.print()
@@ -56,10 +57,19 @@ func TestSameSeedSameLife(t *testing.T) {
 	})
 	var differ []uint64
 	each(t, from, n, sound, func(w *world) bool {
-		if w.print() != first[w.dice.seed] {
+		a, b := strings.Split(first[w.dice.seed], "\n"), strings.Split(w.print(), "\n")
+		if !slices.Equal(a, b) {
 			differ = append(differ, w.dice.seed)
+			at := 0
+			for at < min(len(a), len(b))-1 && a[at] == b[at] {
+				at++
+			}
+			t.Logf("seed %d differs first in line %d of %d:\n%s\n%s", w.dice.seed, at, len(a), a[at], b[at])
 		}
 		return true
 	})
 	t.Logf("%d of %d lives differ: %v", len(differ), n, differ)
+	if n >= 20 && uint64(len(differ)) == n {
+		t.Error("no life was the same twice")
+	}
 }

@@ -65,7 +65,7 @@ var template = sync.OnceValues(func() (people map[int64]dispatch.Cell, err error
 		for i := range es {
 			made++
 			es[i] = audience.Sealed{Endpoint: audience.Endpoint{Kind: c.Kind, Commune: c.Commune, Language: c.Language, Basis: audience.Duty}, Cipher: []byte{1}}
-			binary.BigEndian.PutUint64(es[i].Lookup[:], uint64(made)) //nolint:gosec // a small number
+			binary.BigEndian.PutUint64(es[i].Lookup[:], uint64(made))
 		}
 		ids, err := l.Audience().Add(context.Background(), time.Now(), es)
 		if err != nil {
@@ -99,7 +99,7 @@ func copyTemplate(t testing.TB) (folder string, people map[int64]dispatch.Cell) 
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(folder) })
-	raw, err := os.ReadFile(filepath.Join(templateFolder, "loa.db")) //nolint:gosec // made above
+	raw, err := os.ReadFile(filepath.Join(templateFolder, "loa.db"))
 	if err == nil {
 		err = os.WriteFile(filepath.Join(folder, "loa.db"), raw, 0o600)
 	}
