@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 )
 
@@ -24,8 +25,9 @@ const (
 // deeds stand back for a pass, and the writer for one more of the few pages
 // that acts have added meanwhile.
 type checkpointer struct {
-	db   *sql.DB
-	conn *sql.Conn // makes the passes
+	folding sync.Mutex // one pass at a time: the run's own, or that of a scrub or a close
+	db      *sql.DB
+	conn    *sql.Conn // makes the passes
 	// pin reads while a pass runs: the log must not start anew before the sums
 	// of the pages that were copied are durable.
 	pin    *sql.Conn
@@ -150,6 +152,8 @@ func (c *checkpointer) pass() (pages int, err error) {
 // fold makes one pass. After a failure that may have left the file's pages
 // without their sums the pin stays, and with it the log.
 func (c *checkpointer) fold(ctx context.Context) (frames, moved int, err error) {
+	c.folding.Lock()
+	defer c.folding.Unlock()
 	if err := c.latch.closed(); err != nil {
 		return 0, 0, err
 	}

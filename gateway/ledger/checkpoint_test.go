@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"os"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -143,5 +144,26 @@ func TestLogIsFoldedBesideTheWriter(t *testing.T) {
 	must(t, err)
 	if limit := int64(3 * restartPages * 4096); info.Size() > limit {
 		t.Errorf("the log has %d bytes, more than %d", info.Size(), limit)
+	}
+}
+
+// TestPassesTakeTurns has a scrub's passes and the background's meet.
+func TestPassesTakeTurns(t *testing.T) {
+	t.Parallel()
+	l := openTestSQLite(t, Options{})
+	c := l.db.(*lite).c
+	var both sync.WaitGroup
+	for range 2 {
+		both.Go(func() {
+			for range 50 {
+				if _, err := c.pass(); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	both.Wait()
+	if c.pinned {
+		t.Error("the log is still pinned")
 	}
 }
