@@ -75,6 +75,7 @@ type Gateway struct {
 	closers    []closer
 	started    chan struct{}
 	words      chan queue.Wake // for the other nodes
+	fresh      chan struct{}   // something may have come into force
 	kept       keptNotices
 	deaf       unheard
 	watcher    *watch.Watch
@@ -93,7 +94,7 @@ type opened struct {
 
 // New opens every room and starts nothing. After an error nothing is left open.
 func New(ctx context.Context, opt Options) (*Gateway, error) {
-	g := &Gateway{cfg: opt.Config, opt: opt, log: opt.Log, now: opt.Now, Metrics: prometheus.NewRegistry(), started: make(chan struct{}), words: make(chan queue.Wake, 64)}
+	g := &Gateway{cfg: opt.Config, opt: opt, log: opt.Log, now: opt.Now, Metrics: prometheus.NewRegistry(), started: make(chan struct{}), words: make(chan queue.Wake, 64), fresh: make(chan struct{}, 1)}
 	g.Metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	if g.now == nil {
 		g.now = time.Now

@@ -43,6 +43,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 	group.Go(func() error { return g.watcher.Run(work) })
 	group.Go(func() error { return g.carry(work) })
 	group.Go(func() error { return g.listen(work) })
+	group.Go(func() error { return g.spread(work) })
 	group.Go(func() error { return serve(public, listener) })
 	group.Go(func() error { return serve(local, socket) })
 	group.Go(func() error {

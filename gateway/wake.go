@@ -17,6 +17,7 @@ const wakeBound = time.Second
 // other nodes.
 func (g *Gateway) stored() {
 	g.dispatcher.Wake()
+	g.hasten()
 	g.tell(queue.Wake{Topic: queue.TopicWork})
 }
 
@@ -66,6 +67,7 @@ func (g *Gateway) listen(ctx context.Context) error {
 		switch w.Topic {
 		case queue.TopicWork:
 			g.dispatcher.Wake()
+			g.hasten()
 		case queue.TopicEnded:
 			dead, err := g.ledger.Delivery().Dead(ctx, g.now(), []alert.ID{alert.ID(w.ID)})
 			if err != nil {

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"slices"
 	"time"
 
 	"loa/channels"
@@ -18,6 +19,11 @@ const (
 	ackPauseUp = 5 * time.Second
 	ackLast    = 2 * time.Second // for what is waiting when the hub stops
 	maxAlertID = 256             // bytes
+
+	// A listener may be shown an alert before the core has it ready for
+	// acknowledgements: those of an alert that is unknown are kept a while.
+	earlyAgain = time.Second
+	earlyTries = 10
 )
 
 // acks hand verified acknowledgements to the core in batches, and answer each
@@ -26,11 +32,13 @@ const (
 type acks struct {
 	hub   *Hub
 	queue chan ack
+	early []ack // of alerts that the core does not know yet; run's own
 }
 
 type ack struct {
 	from    *conn
 	stage   string
+	tries   uint8
 	receipt channels.Receipt
 }
 
@@ -67,10 +75,16 @@ func (a *acks) take(c *conn, in *clientFrame) string {
 
 func (a *acks) run() {
 	done := a.hub.ctx.Done()
+	again := time.NewTicker(earlyAgain)
+	defer again.Stop()
 	for {
 		select {
 		case first := <-a.queue:
 			a.hand(a.hub.ctx, a.gather(first))
+		case <-again.C:
+			for batch := range slices.Chunk(a.takeEarly(), ackBatch) {
+				a.hand(a.hub.ctx, batch)
+			}
 		case <-done:
 			ctx, cancel := context.WithTimeout(context.WithoutCancel(a.hub.ctx), ackLast)
 			defer cancel()
@@ -80,6 +94,22 @@ func (a *acks) run() {
 			return
 		}
 	}
+}
+
+// keep has an acknowledgement of something unknown tried again. Forged ones
+// crowd out nobody's but each other's.
+func (a *acks) keep(one ack) {
+	if one.tries++; one.tries <= earlyTries && len(a.early) < ackQueue {
+		a.early = append(a.early, one)
+		return
+	}
+	a.hub.did.acksDropped.Add(1)
+}
+
+func (a *acks) takeEarly() []ack {
+	batch := a.early
+	a.early = nil
+	return batch
 }
 
 // gather takes what is waiting, without waiting for more.
@@ -117,6 +147,7 @@ func (a *acks) hand(ctx context.Context, batch []ack) {
 			}
 			return
 		case errors.Is(err, channels.ErrUnknownRef):
+			a.keep(batch[0])
 			return
 		}
 		a.hub.log.Warn("app: acknowledgements cannot be stored yet", "count", len(batch), "error", err)

@@ -33,11 +33,10 @@ type smsLine struct {
 	told
 }
 
-// reason adds that the carrier reported the message as not delivered, after
-// which one more is no second copy.
+// reason adds that the carrier reported the message as not delivered.
 func (l smsLine) reason() string {
 	if l.Status == "undelivered" {
-		return "reported undelivered"
+		return Undelivered
 	}
 	return l.told.reason()
 }

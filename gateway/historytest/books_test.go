@@ -155,6 +155,19 @@ func TestSecondCopyInTheBooks(t *testing.T) {
 		{"the first was answered 503", Valid, func(s *story) { s.sms[0] = strings.Replace(s.sms[0], `{"sid"`, `{"answer":503,"sid"`, 1) }},
 		{"the first was not answered", Valid, func(s *story) { s.sms[0] = strings.Replace(s.sms[0], `{"sid"`, `{"answer":0,"sid"`, 1) }},
 		{"the first was not delivered", Valid, func(s *story) { s.sms[0] = strings.Replace(s.sms[0], `"delivered"`, `"undelivered"`, 1) }},
+		{"the second was not delivered", Unknown, func(s *story) { s.sms[2] = strings.Replace(s.sms[2], `"delivered"`, `"undelivered"`, 1) }},
+		{"a third after one that was not delivered", Invalid, func(s *story) {
+			s.sms[0] = strings.Replace(s.sms[0], `"delivered"`, `"undelivered"`, 1)
+			s.text(12*time.Second, "+84910000001", refOf(1, 0, 3))
+		}},
+		{"a bulletin after one that was not delivered", Valid, func(s *story) {
+			s.Acts[0].Priority = "p3"
+			s.sms[0] = strings.Replace(s.sms[0], `"delivered"`, `"undelivered"`, 1)
+		}},
+		{"a bulletin after one that was answered 503", Invalid, func(s *story) {
+			s.Acts[0].Priority = "p3"
+			s.sms[0] = strings.Replace(s.sms[0], `{"sid"`, `{"answer":503,"sid"`, 1)
+		}},
 		{"the first was answered 201", Unknown, func(s *story) { s.sms[0] = strings.Replace(s.sms[0], `{"sid"`, `{"answer":201,"sid"`, 1) }},
 		{"a process was killed", Valid, func(s *story) {
 			rows := func(yield func(Row, error) bool) {

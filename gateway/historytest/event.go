@@ -58,6 +58,10 @@ const (
 const (
 	Refused = "refused" // the provider answered that it took nothing
 	Dropped = "dropped" // the request never reached the provider's books
+
+	// Undelivered, as the reason of an entry of the books: the provider took it
+	// and reported later that it did not arrive.
+	Undelivered = "reported undelivered"
 )
 
 // Updated is the Reason of a cancel by an update, which goes to the area and

@@ -87,6 +87,8 @@ type slot struct {
 	reason    bool
 	state     channels.Outcome
 	copies    uint8 // the provider's books hold
+	fell      uint8 // of those, reported as not arrived
+	instead   uint8 // of those, taken after one that did not arrive
 	doubtful  uint8 // attempts that may have been accepted
 	answered  int64 // when its last call ended
 }
@@ -127,6 +129,7 @@ type book struct {
 	channel   uint8
 	taken     bool
 	untold    bool // taken, and the caller was not told so
+	fell      bool // taken, and reported as not arrived
 }
 
 type outcome struct {
@@ -262,7 +265,8 @@ func (f *facts) takeBook(e *Event) error {
 	b := book{at: e.T, rev: -1, slot: -1, recipient: e.Recipient, channel: f.channel(e.Channel), provider: f.provider(e.Provider)}
 	switch e.Outcome {
 	case "accepted":
-		b.taken, b.untold = true, e.Reason != ""
+		b.taken, b.fell = true, e.Reason == Undelivered
+		b.untold = e.Reason != "" && !b.fell
 	case Refused, Dropped:
 	default:
 		return fmt.Errorf("outcome %q: must be accepted, %s or %s", e.Outcome, Refused, Dropped)

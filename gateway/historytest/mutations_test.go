@@ -170,6 +170,15 @@ var deliveries = []mutation{
 		}
 		return ok
 	}, nil},
+	{"a second copy that does not arrive, after one that did", "I3", func(w *world, r *rand.Rand) bool {
+		at, ok := one(r, w.onlyBooked("B"))
+		if ok {
+			e := w.events[at]
+			e.Reason = Undelivered
+			w.events = append(w.events, e)
+		}
+		return ok
+	}, nil},
 	{"a second copy after a doubt that the call does not show", "I3", func(w *world, r *rand.Rand) bool {
 		at, ok := one(r, slices.DeleteFunc(w.onlyBooked("B"), func(i int) bool { return w.batches[w.events[i].Batch-1].fence != 1 }))
 		if ok {

@@ -132,8 +132,9 @@ func (f *facts) noPhantom(_ *Params, v *Verdict) {
 	}
 }
 
-// noDuplicate is I3: a second copy only after an attempt in doubt, never more
-// than MaxCopies, and never of a bulletin.
+// noDuplicate is I3: a second copy only after an attempt in doubt or after one
+// that was reported as not arrived, never more than MaxCopies, and of a bulletin
+// only after the latter.
 func (f *facts) noDuplicate(p *Params, v *Verdict) {
 	for i := range f.slots {
 		s := &f.slots[i]
@@ -147,11 +148,13 @@ func (f *facts) noDuplicate(p *Params, v *Verdict) {
 			v.count("one copy", 1)
 		case r.submit == nil:
 			v.doubt("%s: %d copies, and whether it is a bulletin was not recorded", r.name, copies)
+		case copies == 1+int(s.instead) && copies <= p.MaxCopies:
+			v.count("sent again after a report that it did not arrive", 1)
 		case r.bulletin():
 			v.offence("%s: recipient %d got %d copies of a bulletin on %s", r.name, s.recipient, copies, kind)
 		case copies > p.MaxCopies:
 			v.offence("%s: recipient %d got %d copies on %s", r.name, s.recipient, copies, kind)
-		case copies <= 1+int(s.doubtful):
+		case copies <= 1+int(s.instead)+int(s.doubtful):
 			v.count("second copies allowed by a doubt", 1)
 		case !f.judged:
 			v.doubt("%s: recipient %d got %d copies on %s, and what the calls were answered was not recorded", r.name, s.recipient, copies, kind)

@@ -121,10 +121,22 @@ func (f *facts) resolveBook(b *book) {
 	}
 	b.slot = f.slot(b.rev, b.channel, b.recipient)
 	if b.taken {
-		f.slots[b.slot].copies++
-		if b.untold && !f.judged {
-			f.slots[b.slot].doubtful++
-		}
+		f.slots[b.slot].took(b, f.judged)
+	}
+}
+
+// took counts a copy, each in order of time: one may follow each that was
+// reported as not arrived.
+func (s *slot) took(b *book, judged bool) {
+	s.copies++
+	if s.instead < s.fell {
+		s.instead++
+	}
+	if b.fell {
+		s.fell++
+	}
+	if b.untold && !judged {
+		s.doubtful++
 	}
 }
 

@@ -69,8 +69,7 @@ func codesMixed(r *run) {
 	if failed := p.Left(id, channels.Failed); failed != sum(met) {
 		r.Errorf("%d failed, %d met a code", failed, sum(met))
 	}
-	// A message that was reported undelivered and sent anew counts as two in a
-	// history, so the books above are what this row is held against.
+	r.judge(p)
 	textFiltered(r)
 }
 
@@ -152,7 +151,7 @@ func queueFull(r *run) {
 	if refused > n {
 		r.Errorf("a full queue was offered %d messages", refused)
 	}
-	// Not judged by its history, in which what was dropped and sent anew is two.
+	r.judge(p)
 }
 
 // pushRefused has subscriptions be gone, missing, too small and throttled, and
