@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"loa/channels"
 	"loa/gateway/alert"
 	"loa/gateway/area"
@@ -31,7 +33,7 @@ func TestTheAppReachesNobodyInADrill(t *testing.T) {
 		live       bool
 	}{{config.Live, true}, {config.Drill, false}, {config.Demo, false}} {
 		g := openMute(t)
-		g.cfg.Deployment = c.deployment
+		g.cfg.Deployment, g.Metrics = c.deployment, prometheus.NewRegistry()
 		var opened ear
 		g.opt.Drivers = []channels.Driver{{Name: "hub", Kind: channels.App, Open: func(_ func(any) error, d channels.Deps) (any, error) {
 			opened = ear{origin: d.Origin}

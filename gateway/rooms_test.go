@@ -56,7 +56,7 @@ var rooms = []room{
 	{"loa/templates", nil},
 	{"loa/configs", nil},
 	{"loa/cmd/loa/rig", []string{"loa/channels", "loa/channels/*", "loa/gateway/render", "loa/gateway/web/api", "loa/gateway/historytest", "loa/templates"}},
-	{"loa/cmd/loa/faults", []string{"loa/cmd/loa/rig", "loa/channels", "loa/channels/*", "loa/gateway/web/api", "loa/gateway/historytest"}},
+	{"loa/cmd/loa/faults", []string{"loa/cmd/loa/rig", "loa/gateway/ledger/postgrestest", "loa/channels", "loa/channels/*", "loa/gateway/web/api", "loa/gateway/historytest"}},
 	{"loa/cmd/loa", []string{"loa/gateway", "loa/gateway/*", "loa/channels", "loa/channels/*", "loa/templates", "loa/configs"}},
 }
 
