@@ -126,7 +126,7 @@ func drill(t *testing.T, dir, carrier string) string {
 	text := read(t, "../../configs/loa.yaml")
 	write(t, filepath.Join(dir, "registered.json"), read(t, "../../configs/registered.json"))
 	for old, changed := range map[string]string{
-		"http://127.0.0.1:8091": carrier, "data: ./data": "data: " + filepath.Join(dir, "d"), "127.0.0.1:8080": free(t),
+		"http://127.0.0.1:8091": carrier, "data: ./data": "data: " + filepath.Join(dir, "d"), "witness: ./loa.witness": "witness: " + filepath.Join(dir, "loa.witness"), "127.0.0.1:8080": free(t),
 	} {
 		if !strings.Contains(text, old) {
 			t.Fatalf("configs/loa.yaml has no %q", old)
