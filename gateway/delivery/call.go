@@ -154,24 +154,18 @@ func (w *window) take(into []*call) []*call {
 
 // perform makes one call, unless it must not be made any more.
 func (e *Engine) perform(c *call) {
-	now := mono()
-	switch {
-	case c.h.alert.dead.Load() || e.isStopping():
-		c.bounced = bounceStop
-	case !now.Before(c.until):
-		c.bounced = bounceLease
-	case !c.h.Expires.IsZero() && !e.opt.Now().Before(c.h.Expires):
-		c.bounced = bounceExpired
-	case c.ask:
-		e.ask(c)
-		return
-	case c.late:
+	if c.bounced = e.barred(c); c.bounced == made && c.late {
 		c.bounced = e.choose(c)
-	case !c.p.mayCall(c.probes.provider, now):
-		c.bounced = bounceProvider
+	}
+	if c.bounced == made {
+		c.bounced = e.await(c)
 	}
 	if c.bounced != made {
 		c.dropProbes()
+		return
+	}
+	if c.ask {
+		e.ask(c)
 		return
 	}
 	var err error

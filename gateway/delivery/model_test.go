@@ -16,8 +16,9 @@ import (
 // modelStore is the ledger as delivery's contract describes it, in memory.
 type modelStore struct {
 	mu      sync.Mutex
-	commit  time.Duration // what a transaction takes
-	fail    error         // every call fails with it
+	commit  time.Duration        // what a transaction takes
+	uneven  func() time.Duration // instead, each
+	fail    error                // every call fails with it
 	batches []*modelBatch
 	dead    map[alert.ID]bool
 	fence   int64
@@ -43,6 +44,9 @@ func newModelStore() *modelStore {
 var errModel = errors.New("model: told to fail")
 
 func (s *modelStore) enter() func() {
+	if s.uneven != nil {
+		time.Sleep(s.uneven())
+	}
 	if s.commit > 0 {
 		time.Sleep(s.commit)
 	}

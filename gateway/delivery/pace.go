@@ -142,6 +142,14 @@ func (p *provider) pacedBy(ctx context.Context, shared Rate, n int, now, wall ti
 	if p.perSecond <= 0 {
 		return n, 0
 	}
+	granted, wait := p.rated(ctx, shared, n, now, wall)
+	if granted > 0 {
+		p.ration.add(granted, mono())
+	}
+	return granted, wait
+}
+
+func (p *provider) rated(ctx context.Context, shared Rate, n int, now, wall time.Time) (int, time.Duration) {
 	p.mu.Lock()
 	slowed := p.slowed.Load()
 	limit := max(1, float64(p.perSecond)*p.pace.current(now))

@@ -34,6 +34,7 @@ type provider struct {
 	pace   pace
 	tokens bucket          // of this node's own share
 	smooth bucket          // of the whole limit while it is slowed
+	ration ration          // of calls that were granted
 	asking bucket          // of lookups
 	last   *channels.Error // of the latest call that counted against it
 	since  time.Time       // wall clock, of told

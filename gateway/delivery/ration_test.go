@@ -1,0 +1,70 @@
+package delivery
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"loa/channels"
+)
+
+// slotted grants a limit in slots of 50 ms, as the shared budget does.
+type slotted struct {
+	mu         sync.Mutex
+	slot, used int64
+}
+
+func (s *slotted) Take(_ context.Context, _ string, perSecond, n int, now time.Time) (int, time.Duration, error) {
+	const slots = 20
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	at := now.UnixNano() / int64(time.Second/slots)
+	if at != s.slot {
+		s.slot, s.used = at, 0
+	}
+	left := int64(perSecond)/slots - s.used
+	if left <= 0 {
+		return 0, time.Unix(0, (at+1)*int64(time.Second/slots)).Sub(now), nil
+	}
+	granted := min(int64(n), left)
+	s.used += granted
+	return int(granted), 0, nil
+}
+
+// A ledger whose commits take longer now and then makes calls start late: in no
+// second do more start than may, and hardly fewer than could.
+func TestRateWhileCommitsAreUneven(t *testing.T) {
+	const limit, seconds = 200, 30
+	for _, slow := range []time.Duration{200 * time.Millisecond, 1500 * time.Millisecond} {
+		t.Run(slow.String(), func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				b := &book{kind: channels.SMS, name: "standin", takes: 20 * time.Millisecond}
+				l := smsLane(b)
+				l.Workers, l.Providers[0].PerSecond = 4, limit
+				shared := &slotted{}
+				r := newRig(t, func(o *Options) { o.Rate = shared }, l)
+				var n atomic.Int64
+				r.store.uneven = func() time.Duration {
+					if n.Add(1)%20 == 0 {
+						return slow
+					}
+					return 2 * time.Millisecond
+				}
+				r.run()
+				for i := range int64(20) {
+					r.send(batch(channels.SMS, 1+1000*i, 1000))
+				}
+				time.Sleep(seconds * time.Second)
+				calls := b.made()
+				checkRate(t, calls, limit*105/100)
+				t.Logf("%.0f a second", float64(len(calls))/seconds)
+				if len(calls) < seconds*limit/3 {
+					t.Errorf("%d calls in %d s", len(calls), seconds)
+				}
+				r.stop()
+			})
+		})
+	}
+}
