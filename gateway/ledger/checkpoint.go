@@ -149,18 +149,17 @@ func (c *checkpointer) pass() (pages int, err error) {
 	return pages, err
 }
 
-// fold makes one pass. After a failure that may have left the file's pages
+// fold makes one pass, whole: one that is cut short could leave pages copied
+// that nobody has summed. After a failure that may have left the file's pages
 // without their sums the pin stays, and with it the log.
 func (c *checkpointer) fold(ctx context.Context) (frames, moved int, err error) {
+	ctx = context.WithoutCancel(ctx)
 	c.folding.Lock()
 	defer c.folding.Unlock()
 	if err := c.latch.closed(); err != nil {
 		return 0, 0, err
 	}
-	frames, moved, err = c.sums.fold(func() (frames, moved int, err error) {
-		if err := c.hold(ctx); err != nil {
-			return 0, 0, err
-		}
+	frames, moved, err = c.sums.fold(func() error { return c.hold(ctx) }, func() (frames, moved int, err error) {
 		var busy int
 		err = c.conn.QueryRowContext(ctx, "PRAGMA wal_checkpoint(PASSIVE)").Scan(&busy, &frames, &moved)
 		return frames, moved, err
@@ -168,7 +167,7 @@ func (c *checkpointer) fold(ctx context.Context) (frames, moved int, err error) 
 	if err = c.latch.met(err); errors.Is(err, ErrBroken) {
 		return frames, moved, err
 	}
-	return frames, moved, errors.Join(err, c.release())
+	return frames, moved, errors.Join(err, c.release(ctx))
 }
 
 func (c *checkpointer) hold(ctx context.Context) error {
@@ -186,11 +185,11 @@ func (c *checkpointer) hold(ctx context.Context) error {
 	return nil
 }
 
-func (c *checkpointer) release() error {
+func (c *checkpointer) release(ctx context.Context) error {
 	if !c.pinned {
 		return nil
 	}
-	if _, err := c.pin.ExecContext(context.WithoutCancel(c.ctx), "ROLLBACK"); err != nil {
+	if _, err := c.pin.ExecContext(ctx, "ROLLBACK"); err != nil {
 		return fmt.Errorf("release the log: %w", err)
 	}
 	c.pinned = false

@@ -13,11 +13,15 @@ import (
 
 // fold lets checkpoint copy pages from the log into the file, and sums what it
 // copied. checkpoint returns how many frames the log has and how many of them
-// are copied. The log must not start anew meanwhile. An error of the sums'
-// own file is healed by writing it anew, later if need be.
-func (s *sums) fold(checkpoint func() (frames, moved int, err error)) (frames, moved int, err error) {
+// are copied. After pin a log out of which anything can be copied does not
+// start anew: only then is it known which log it is. An error of the sums' own
+// file is healed by writing it anew, later if need be.
+func (s *sums) fold(pin func() error, checkpoint func() (frames, moved int, err error)) (frames, moved int, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if err := pin(); err != nil {
+		return 0, 0, err
+	}
 	salt, err := s.salted()
 	if err != nil {
 		return 0, 0, err
@@ -36,7 +40,7 @@ func (s *sums) fold(checkpoint func() (frames, moved int, err error)) (frames, m
 	}
 	changed := map[int]bool{}
 	if moved > s.folded {
-		if err := s.read(moved, changed); err != nil {
+		if err := s.read(moved, frames, changed); err != nil {
 			return frames, moved, fmt.Errorf("%w: sums of pages: %w", ErrBroken, err)
 		}
 	}
@@ -68,8 +72,26 @@ func (s *sums) salted() (string, error) {
 	return string(head[16:24]), nil
 }
 
-// read sums the pages in the frames of the log up to moved.
-func (s *sums) read(moved int, changed map[int]bool) error {
+// later names the pages in the frames of the log after moved.
+func (s *sums) later(moved, frames int) (map[int]bool, error) {
+	pages := map[int]bool{}
+	var page [4]byte
+	for ; moved < frames; moved++ {
+		if _, err := s.log.ReadAt(page[:], walHead+int64(moved)*int64(frameHead+s.size)); err != nil {
+			return nil, err
+		}
+		pages[int(binary.BigEndian.Uint32(page[:]))] = true
+	}
+	return pages, nil
+}
+
+// read sums the pages in the frames of the log up to moved. A page that stands
+// in a later frame too was not copied: SQLite copies the newest or nothing.
+func (s *sums) read(moved, frames int, changed map[int]bool) error {
+	later, err := s.later(moved, frames)
+	if err != nil {
+		return err
+	}
 	frame := int64(frameHead + s.size)
 	r := io.NewSectionReader(s.log, walHead+int64(s.folded)*frame, int64(moved-s.folded)*frame)
 	buf := make([]byte, 64*frame)
@@ -80,6 +102,9 @@ func (s *sums) read(moved int, changed map[int]bool) error {
 				return io.ErrUnexpectedEOF
 			}
 			page := int(binary.BigEndian.Uint32(b))
+			if later[page] {
+				continue
+			}
 			for len(s.pages) < page {
 				s.pages = append(s.pages, sum{})
 			}
