@@ -277,7 +277,7 @@ func (g *Gateway) backupHandler(mux *http.ServeMux) {
 func configuredKeys(cfg *config.Config) (keys, error) {
 	master := cfg.Keys.Master
 	if master == "" {
-		src, err := os.ReadFile(filepath.Join(cfg.Data, masterFile)) //nolint:gosec // the data folder is the operator's
+		src, err := os.ReadFile(filepath.Join(cfg.Data, masterFile))
 		if err != nil {
 			return keys{}, fmt.Errorf("master key: %w (bring the key of the backup, or set keys.master)", err)
 		}

@@ -66,7 +66,7 @@ func TestRotateIsKilled(t *testing.T) {
 
 	between := 0
 	for kill := 20 * time.Millisecond; ; kill += 15 * time.Millisecond {
-		cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestRotateVictim$") //nolint:gosec // this program
+		cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestRotateVictim$")
 		cmd.Env = append(os.Environ(), rotateEnv+"="+dir)
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
@@ -135,7 +135,7 @@ func TestRotateIsKilled(t *testing.T) {
 
 func read(t *testing.T, file string) []byte {
 	t.Helper()
-	src, err := os.ReadFile(file) //nolint:gosec // of this test
+	src, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}

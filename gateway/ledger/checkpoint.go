@@ -162,6 +162,9 @@ func (c *checkpointer) fold(ctx context.Context) (frames, moved int, err error) 
 	frames, moved, err = c.sums.fold(func() error { return c.hold(ctx) }, func() (frames, moved int, err error) {
 		var busy int
 		err = c.conn.QueryRowContext(ctx, "PRAGMA wal_checkpoint(PASSIVE)").Scan(&busy, &frames, &moved)
+		if err == nil && busy != 0 { // another program is folding
+			err = errBusy
+		}
 		return frames, moved, err
 	})
 	if err = c.latch.met(err); errors.Is(err, ErrBroken) {

@@ -18,8 +18,8 @@ const (
 
 // startPatrol reads every page of the file again and again and holds it
 // against its sum. A damaged page closes the latch. It returns what ends it.
-func startPatrol(d *lite, every time.Duration) (stop func()) {
-	ctx, cancel := context.WithCancel(context.Background()) //nolint:forbidigo // it ends with the ledger
+func startPatrol(ctx context.Context, d *lite, every time.Duration) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)

@@ -90,27 +90,28 @@ func openLite(ctx context.Context, path string, opt Options) (*lite, error) {
 	d := &lite{path: path, sums: s, life: hex.EncodeToString(life[:]), closed: make(chan struct{}), readers: make(chan *reader, opt.Readers)}
 	d.latch = &latch{log: opt.Log, full: func() {}}
 	if err := d.connect(ctx, opt); err != nil {
-		return nil, errors.Join(fmt.Errorf("ledger: %s: %w", path, diagnose(err)), d.shut())
+		return nil, errors.Join(fmt.Errorf("ledger: %s: %w", path, diagnose(err)), d.shut(ctx))
 	}
 	if err := d.settle(ctx, checked); err != nil {
-		return nil, errors.Join(fmt.Errorf("ledger: %s: %w", path, diagnose(err)), d.shut())
+		return nil, errors.Join(fmt.Errorf("ledger: %s: %w", path, diagnose(err)), d.shut(ctx))
 	}
+	lasting := context.WithoutCancel(ctx)
 	start := opt.Now()
 	// Differences of the injected clock are monotonic where it is.
 	d.now = func() int64 { return start.UnixNano() + int64(opt.Now().Sub(start)) }
 	d.w = newWriter(&liteTx{
-		ctx:  context.Background(), //nolint:forbidigo // one commit carries the acts of many callers
+		ctx:  lasting, // one commit carries the acts of many callers
 		now:  d.now,
 		life: d.life, known: newLeases(),
 		prepare: d.own.prepare,
 	}, d.latch, d.c.committed)
 	d.w.patience = func(wait time.Duration) error {
 		// A prepared one would set it when it is prepared, and never again.
-		_, err := d.own.conn.ExecContext(context.Background(), fmt.Sprintf("PRAGMA busy_timeout(%d)", wait.Milliseconds())) //nolint:forbidigo // see above
+		_, err := d.own.conn.ExecContext(lasting, fmt.Sprintf("PRAGMA busy_timeout(%d)", wait.Milliseconds()))
 		return err
 	}
 	d.c.start(d.w)
-	d.patrol = startPatrol(d, opt.ScrubEvery)
+	d.patrol = startPatrol(lasting, d, opt.ScrubEvery)
 	return d, nil
 }
 
@@ -233,7 +234,7 @@ func (d *lite) close() error {
 			free <- <-d.readers // nobody reads any more
 		}
 		d.readers = free
-		errs = append(errs, d.shut())
+		errs = append(errs, d.shut(context.Background())) //nolint:forbidigo // whoever closes has no context
 	})
 	return errors.Join(errs...)
 }
@@ -241,9 +242,9 @@ func (d *lite) close() error {
 // shut closes every connection. The last one would fold the log into the file,
 // so that is done before, with the sums. If it cannot be, the connections stay
 // for the end of the process, which folds nothing.
-func (d *lite) shut() error {
+func (d *lite) shut(ctx context.Context) error {
 	if d.c != nil {
-		if err := d.c.settled(context.Background()); err != nil { //nolint:forbidigo // whoever closes has no context
+		if err := d.c.settled(ctx); err != nil {
 			return fmt.Errorf("ledger: close: the log stays: %w", err)
 		}
 	}

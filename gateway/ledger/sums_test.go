@@ -1,10 +1,12 @@
 package ledger
 
 import (
+	"database/sql"
 	"errors"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 )
@@ -95,6 +97,31 @@ func TestSumsAreMadeAnew(t *testing.T) {
 	}
 }
 
+// Another program that opens the file after a crash folds the log into it. The
+// refusal says what to do, and that helps.
+func TestAnotherProgramFoldedTheLog(t *testing.T) {
+	t.Parallel()
+	l := openTestSQLite(t, Options{})
+	d := l.db.(*lite)
+	fill := fills(t, l)
+	d.c.stop()
+	must(t, d.c.settled(t.Context()))
+	fill(20)
+	crashed := t.TempDir()
+	must(t, os.CopyFS(crashed, os.DirFS(filepath.Dir(d.path))))
+	path := filepath.Join(crashed, filepath.Base(d.path))
+	other, err := sql.Open("sqlite", path)
+	must(t, err)
+	var n int
+	must(t, errors.Join(other.QueryRowContext(t.Context(), "SELECT COUNT(*) FROM filler").Scan(&n), other.Close()))
+	_, err = OpenSQLite(t.Context(), path, Options{})
+	if !errors.Is(err, ErrCorrupt) || !strings.Contains(err.Error(), "delete "+SumsPath(path)) || !strings.Contains(err.Error(), "loa restore") {
+		t.Fatal(err)
+	}
+	must(t, os.Remove(SumsPath(path)))
+	must(t, openAt(t, path, Options{}).Probe(t.Context()))
+}
+
 // A file without sums whose structure is not sound is refused.
 func TestDamageWithoutSums(t *testing.T) {
 	t.Parallel()
@@ -146,6 +173,7 @@ func fills(t *testing.T, l *Ledger) func(pages int) {
 		t.Helper()
 		must(t, l.db.write(t.Context(), acts, func(x tx) error { _, err := x.exec(q, args...); return err }))
 	}
+	l.work.Wait() // what a start does in the background
 	put("CREATE TABLE filler (id INTEGER PRIMARY KEY, b BLOB)")
 	return func(pages int) {
 		t.Helper()

@@ -109,7 +109,7 @@ func TestSwitches(t *testing.T) {
 	c, base := open(t, func(o *Options) { o.BooksFile = path })
 	flip := func(switches string, want int) {
 		t.Helper()
-		res, err := http.Post(base+"/faults", "application/json", strings.NewReader(switches)) //nolint:noctx // loopback
+		res, err := http.Post(base+"/faults", "application/json", strings.NewReader(switches))
 		if err != nil {
 			t.Fatal(err)
 		}
