@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"strconv"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"loa/channels"
 	"loa/gateway"
 	"loa/gateway/config"
 	"loa/gateway/delivery"
@@ -25,6 +27,7 @@ const (
 	envNode   = "LOA_HISTORY_NODE"  // the process's name there
 	envLease  = "LOA_HISTORY_LEASE" // duration of a lease
 	envCrash  = "LOA_CRASH_AT"      // "advance start sms before:3": exit there, the third time
+	envPanic  = "LOA_PANIC_TO"      // address at which the drivers panic
 )
 
 // crashed is the exit code at a crash point.
@@ -55,8 +58,46 @@ func observed() (gateway.Observer, error) {
 		Stores: func(s gateway.Stores) gateway.Stores {
 			return gateway.Stores{Delivery: w.Delivery(s.Delivery), Dispatch: w.Dispatch(s.Dispatch), Desk: w.Desk(s.Desk)}
 		},
-		Sender: w.Sender, Broadcaster: w.Broadcaster,
+		Sender: func(s channels.Sender) channels.Sender {
+			if to := os.Getenv(envPanic); to != "" {
+				s = panickingAt(channels.Address(to), s)
+			}
+			return w.Sender(s)
+		},
+		Broadcaster: w.Broadcaster,
 	}, nil
+}
+
+// panickingAt is a driver that panics when it is to send to an address.
+func panickingAt(to channels.Address, s channels.Sender) channels.Sender {
+	p := panicking{s, to}
+	if l, ok := s.(channels.Lookup); ok {
+		return panickingList{p, l}
+	}
+	return p
+}
+
+type panicking struct {
+	channels.Sender
+	at channels.Address
+}
+
+// Send panics or sends.
+func (p panicking) Send(ctx context.Context, m channels.Message) (channels.Ack, error) {
+	if m.To == p.at {
+		panic("as told")
+	}
+	return p.Sender.Send(ctx, m)
+}
+
+type panickingList struct {
+	panicking
+	list channels.Lookup
+}
+
+// Lookup asks the driver. An embedded interface of that name would hide it.
+func (p panickingList) Lookup(ctx context.Context, m channels.Message, since time.Time) (*channels.Receipt, error) {
+	return p.list.Lookup(ctx, m, since)
 }
 
 // crashPoint ends the process at the n-th passing of a named step.

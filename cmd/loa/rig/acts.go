@@ -95,18 +95,31 @@ func (r *Rig) AwaitApps(ids ...string) {
 // Ask sends an approval straight to a node and returns the status of its
 // answer, 0 if there was none. It never fails the test.
 func (r *Rig) Ask(ctx context.Context, n *Node, id, hash string) (status int) {
-	_ = r.called("approve", id, func() error {
-		body, err := json.Marshal(map[string]string{"hash": hash})
+	return r.ask(ctx, n, "approve", id, map[string]string{"hash": hash})
+}
+
+// AskStop is Ask for a stop.
+func (r *Rig) AskStop(ctx context.Context, n *Node, id string) (status int) {
+	status = r.ask(ctx, n, "stop", id, map[string]string{"reason": "thử dừng"})
+	if status/100 == 2 {
+		r.acted(historytest.Event{T: historytest.Monotonic(), Kind: historytest.KindCancel, Alert: id, Revision: 1})
+	}
+	return status
+}
+
+func (r *Rig) ask(ctx context.Context, n *Node, op, id string, in any) (status int) {
+	_ = r.called(op, id, func() error {
+		body, err := json.Marshal(in)
 		if err != nil {
 			return err
 		}
-		req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+n.Listen+"/api/v1/alerts/"+id+"/approve", bytes.NewReader(body))
+		req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+n.Listen+"/api/v1/alerts/"+id+"/"+op, bytes.NewReader(body))
 		if err != nil {
 			return err
 		}
 		req.Header.Set("Authorization", "Bearer "+r.tokens[1])
 		req.Header.Set("Content-Type", "application/json")
-		req.Header.Set("Idempotency-Key", "approve-"+id)
+		req.Header.Set("Idempotency-Key", op+"-"+id)
 		resp, err := http.DefaultClient.Do(req)
 		if err != nil {
 			return err
@@ -238,6 +251,17 @@ func (r *Rig) AwaitTakeover(n *Node, at int64, within time.Duration) (batches in
 		return len(held) == 0, fmt.Sprintf("%d batches of %d are not", len(held), batches)
 	})
 	return batches, longest
+}
+
+// Records visits what the gateways have recorded so far.
+func (r *Rig) Records(visit func(historytest.Event)) {
+	r.Helper()
+	for e, err := range historytest.ReadDir(r.records) {
+		if err != nil {
+			r.Fatal(err)
+		}
+		visit(e)
+	}
 }
 
 // Recorded is how many events of a kind that match stand in the records.
