@@ -180,11 +180,15 @@ func ledgerDiskFull(r *run) {
 	p := rig.New(r, rig.Options{People: n, PerSecond: n * 6 / 10 / 30})
 	node := p.Nodes[0]
 	r.standOn(node, folder, folder)
-	node.Serve()
 	reserve := filepath.Join(folder, "ballast")
-	if _, err := os.Stat(reserve); err != nil {
-		r.Fatal(err)
+	if err := os.Remove(reserve); err != nil && !errors.Is(err, os.ErrNotExist) {
+		r.Fatal(err) // it was cut for a larger disk: given back, it would be room enough
 	}
+	node.Serve()
+	rig.Eventually(r, 10*time.Second, "the reserve to be made", func() (bool, string) {
+		_, err := os.Stat(reserve)
+		return err == nil, "it is not there"
+	})
 	other, hash := p.Submit()
 	id := p.Alert()
 	p.AwaitTaken(1)
@@ -209,7 +213,7 @@ func ledgerDiskFull(r *run) {
 		if s := p.Ask(r.Context(), node, other, hash); s == http.StatusInsufficientStorage {
 			refused++
 		} else {
-			r.Errorf("an approval on a full disk was answered with %d", s)
+			r.Fatalf("an approval on a full disk was answered with %d after %d refusals: %s", s, refused, node.Ready())
 		}
 	}
 	r.note("refused with 507", refused)
