@@ -22,7 +22,7 @@ const (
 // long once that was in vain.
 const (
 	lockWait  = 5 * time.Second
-	lockAgain = 250 * time.Millisecond
+	lockAgain = 50 * time.Millisecond
 )
 
 // ErrClosed is returned after Close.
