@@ -4,14 +4,12 @@ import (
 	"context"
 	"sync"
 	"time"
-
 )
 
 // ration lets calls start no faster than they were granted. Calls are granted
 // before their marks are durable and start after, some sooner and some later:
 // without it those of a slow commit would start together with those of the
-// next. In no second do more start than were granted in that second, so that
-// what several gateways are granted together bounds what they do together.
+// next. In no second do more start here than were granted here in that second.
 type ration struct {
 	mu      sync.Mutex
 	grants  []grant // of the last second, oldest first
@@ -131,4 +129,3 @@ func (e *Engine) barred(c *call) bounce {
 	}
 	return made
 }
-
