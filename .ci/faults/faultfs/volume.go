@@ -23,6 +23,7 @@ type volume struct {
 	disks map[uint64]*disk // by inode
 	dirs  map[string][]entry
 	gone  int
+	turns int
 }
 
 // disk is the unsynced part of one file.
@@ -40,6 +41,7 @@ type change struct {
 
 // entry is one unsynced change of a folder.
 type entry struct {
+	turn   int // among those of all folders: a file may be renamed into another
 	undo   func() error
 	settle func() error // once it is durable
 }
@@ -142,7 +144,13 @@ func (v *volume) sync(ino uint64) error {
 // created, removed and renamed are changes of a folder.
 func (v *volume) created(path string) error {
 	return v.enter(filepath.Dir(path), func() (entry, error) {
-		return entry{undo: func() error { return os.Remove(path) }}, nil
+		return entry{undo: func() error {
+			err := os.Remove(path)
+			if errors.Is(err, os.ErrNotExist) {
+				return nil // it was renamed into another folder, and that lasts
+			}
+			return err
+		}}, nil
 	})
 }
 
@@ -187,6 +195,8 @@ func (v *volume) enter(dir string, do func() (entry, error)) error {
 	}
 	e, err := do()
 	if err == nil {
+		v.turns++
+		e.turn = v.turns
 		v.dirs[dir] = append(v.dirs[dir], e)
 	}
 	return err
@@ -228,16 +238,18 @@ func (v *volume) cut(seed uint64) (lost int, err error) {
 		n, e := v.disks[ino].cut(random)
 		lost, err = lost+n, errors.Join(err, e)
 	}
+	var undone []entry
 	for _, dir := range slices.Sorted(maps.Keys(v.dirs)) {
 		es := v.dirs[dir]
 		kept := random.IntN(len(es) + 1)
-		lost += len(es) - kept
-		for _, e := range slices.Backward(es[kept:]) {
-			err = errors.Join(err, e.undo())
-		}
+		undone = append(undone, es[kept:]...)
 		err = errors.Join(err, settle(es[:kept]))
 	}
-	return lost, err
+	slices.SortFunc(undone, func(a, b entry) int { return b.turn - a.turn })
+	for _, e := range undone {
+		err = errors.Join(err, e.undo())
+	}
+	return lost + len(undone), err
 }
 
 // cut undoes a file's changes and makes some of them again: none, all, or any,

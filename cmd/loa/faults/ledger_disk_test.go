@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -129,44 +130,54 @@ func syncFailsUnderRedis(r *run) {
 // powerCut takes the power from the ledger's and Redis's disk at random
 // moments of an alert.
 func powerCut(r *run) {
-	rounds, n := r.pick(3, 20, 100), 300
-	lost, second, gone := 0, 0, 0
-	for seed := range rounds {
-		random := rand.New(rand.NewPCG(uint64(seed), 20)) // #nosec G404 -- repeatable
-		r.Run(fmt.Sprint(seed), func(t *testing.T) {
-			r := &run{T: t, set: r.set}
-			disk := rig.NewDisk(r, true)
-			below, mounted, link := filepath.Join(disk.Below, "redis"), filepath.Join(disk.Mount, "redis"), filepath.Join(t.TempDir(), "redis")
-			if err := errors.Join(os.Mkdir(below, 0o700), os.Mkdir(filepath.Join(disk.Below, "loa"), 0o700)); err != nil {
-				t.Fatal(err)
-			}
-			r.point(link, mounted)
-			redis := rig.StartRedis(r, "--dir", link, "--appendonly", "yes", "--appendfsync", "always")
-			p := rig.New(r, rig.Options{People: n, PerSecond: n * 6 / 10 / 4, Redis: fmt.Sprintf("{addr: %q}", redis.Addr)})
-			node := p.Nodes[0]
-			r.standOn(node, filepath.Join(disk.Below, "loa"), filepath.Join(disk.Mount, "loa"))
-			node.Serve()
-			id := p.Alert()
-			p.AwaitTaken(random.IntN(n * 6 / 10))
-			gone += disk.Do(fmt.Sprintf("cut %d", seed))
-			node.Kill()
-			redis.Kill()
-			r.point(link, below)
-			r.point(node.Data(), filepath.Join(disk.Below, "loa"))
-			redis.Restart()
-			node.Serve()
-			p.Finish(id, within)
-			s := p.Compare(id, p.OpenCalls())
-			lost, second = lost+s.Lost, second+s.Second
-		})
-	}
+	rounds := r.pick(3, 20, 100)
+	var lost, second, gone atomic.Int64
+	r.Run("cuts", func(t *testing.T) {
+		for seed := range rounds {
+			t.Run(fmt.Sprint(seed), func(t *testing.T) {
+				t.Parallel() // each mostly waits
+				s, changes := cutOnce(&run{T: t, set: r.set}, seed)
+				lost.Add(int64(s.Lost))
+				second.Add(int64(s.Second))
+				gone.Add(int64(changes))
+			})
+		}
+	})
 	r.note("power cuts", rounds)
-	r.note("unsynced changes that were lost", gone)
-	r.note("lost", lost)
-	r.note("duplicates", second)
-	if gone == 0 {
+	r.note("unsynced changes that were lost", gone.Load())
+	r.note("lost", lost.Load())
+	r.note("duplicates", second.Load())
+	if gone.Load() == 0 {
 		r.Error("no cut took anything away")
 	}
+}
+
+// cutOnce takes the power once and says how many unsynced changes that took.
+func cutOnce(r *run, seed int) (s rig.Sum, gone int) {
+	const n = 300
+	random := rand.New(rand.NewPCG(uint64(seed), 20)) // #nosec G404 -- repeatable
+	disk := rig.NewDisk(r, true)
+	below, mounted, link := filepath.Join(disk.Below, "redis"), filepath.Join(disk.Mount, "redis"), filepath.Join(r.TempDir(), "redis")
+	if err := errors.Join(os.Mkdir(below, 0o700), os.Mkdir(filepath.Join(disk.Below, "loa"), 0o700)); err != nil {
+		r.Fatal(err)
+	}
+	r.point(link, mounted)
+	redis := rig.StartRedis(r, "--dir", link, "--appendonly", "yes", "--appendfsync", "always")
+	p := rig.New(r, rig.Options{People: n, PerSecond: n * 6 / 10 / 4, Redis: fmt.Sprintf("{addr: %q}", redis.Addr)})
+	node := p.Nodes[0]
+	r.standOn(node, filepath.Join(disk.Below, "loa"), filepath.Join(disk.Mount, "loa"))
+	node.Serve()
+	id := p.Alert()
+	p.AwaitTaken(random.IntN(n * 6 / 10))
+	gone = disk.Do(fmt.Sprintf("cut %d", seed))
+	node.Kill()
+	redis.Kill()
+	r.point(link, below)
+	r.point(node.Data(), filepath.Join(disk.Below, "loa"))
+	redis.Restart()
+	node.Serve()
+	p.Finish(id, within)
+	return p.Compare(id, p.OpenCalls()), gone
 }
 
 // ledgerDiskFull fills the ledger's disk in the middle of an alert.
