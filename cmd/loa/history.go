@@ -23,11 +23,12 @@ import (
 
 // What a test says to a gateway that it watches.
 const (
-	envFolder = "LOA_HISTORY"       // folder of the recorders' files; empty: nothing is recorded
-	envNode   = "LOA_HISTORY_NODE"  // the process's name there
-	envLease  = "LOA_HISTORY_LEASE" // duration of a lease
-	envCrash  = "LOA_CRASH_AT"      // "advance start sms before:3": exit there, the third time
-	envPanic  = "LOA_PANIC_TO"      // address at which the drivers panic
+	envFolder = "LOA_HISTORY"        // folder of the recorders' files; empty: nothing is recorded
+	envNode   = "LOA_HISTORY_NODE"   // the process's name there
+	envLease  = "LOA_HISTORY_LEASE"  // duration of a lease
+	envLookup = "LOA_HISTORY_LOOKUP" // how long after a doubt a provider is first asked
+	envCrash  = "LOA_CRASH_AT"       // "advance start sms before:3": exit there, the third time
+	envPanic  = "LOA_PANIC_TO"       // address at which the drivers panic
 )
 
 // crashed is the exit code at a crash point.
@@ -36,6 +37,9 @@ const crashed = 86
 func init() {
 	if d, err := time.ParseDuration(os.Getenv(envLease)); err == nil {
 		delivery.SetLease(d)
+	}
+	if d, err := time.ParseDuration(os.Getenv(envLookup)); err == nil {
+		delivery.SetLookups(d)
 	}
 }
 

@@ -11,3 +11,9 @@ const (
 	HoldFor    = 8 * time.Second
 	RenewEvery = 2 * time.Second
 )
+
+// When a provider is asked about a doubt unless the options say otherwise.
+const (
+	firstLookup  = 20 * time.Second
+	secondLookup = time.Minute
+)

@@ -159,7 +159,7 @@ func (o Options) withDefaults() (Options, error) {
 		o.OnPoison = func(Poison) {}
 	}
 	if len(o.LookupAfter) == 0 {
-		o.LookupAfter = []time.Duration{20 * time.Second, time.Minute}
+		o.LookupAfter = []time.Duration{firstLookup, secondLookup}
 	}
 	if !slices.IsSorted(o.LookupAfter) || o.LookupAfter[0] <= 0 {
 		return o, errors.New("delivery: Options.LookupAfter must be above zero and ascending")

@@ -20,10 +20,11 @@ func (n *Node) ServeOrEnd() {
 	})
 }
 
-// AlertThrough has an alert drafted, submitted, approved and, if told so,
-// stopped while its gateway may die at any moment: what fails is asked for
-// again after revive. It returns the alert's identifier.
-func (r *Rig) AlertThrough(key string, stop bool, revive func()) string {
+// AlertThrough has an alert drafted, submitted and approved while its gateway
+// may die at any moment: what fails is asked for again after revive. The last
+// act may be another than its approval: it is stopped after that, or returned
+// or rejected instead. It returns the alert's identifier.
+func (r *Rig) AlertThrough(key, state string, revive func()) string {
 	r.Helper()
 	id, n := "", r.Nodes[0]
 	draft := n.Loa(r.tokens[0], "", "alert", "example")
@@ -47,6 +48,21 @@ func (r *Rig) AlertThrough(key string, stop bool, revive func()) string {
 		done, err := in("submitted")
 		return done, firstOf(err, said)
 	})
+	by := func(act, state string) {
+		r.insist(act, revive, func() (bool, error) {
+			_, said := n.TryLoa(r.tokens[1], "", "alert", act, id, "--reason", "thử")
+			done, err := in(state)
+			return done, firstOf(err, said)
+		})
+	}
+	switch state {
+	case "returned":
+		by("return", state)
+		return id
+	case "rejected":
+		by("reject", state)
+		return id
+	}
 	hash := ""
 	r.insist("hash", revive, func() (bool, error) {
 		a, err := r.TryStatus(id)
@@ -58,12 +74,8 @@ func (r *Rig) AlertThrough(key string, stop bool, revive func()) string {
 		done, err := in("approved")
 		return done, firstOf(err, said)
 	})
-	if stop {
-		r.insist("stop", revive, func() (bool, error) {
-			_, said := n.TryLoa(r.tokens[1], "", "alert", "stop", id, "--reason", "thử dừng")
-			done, err := in("stopped")
-			return done, firstOf(err, said)
-		})
+	if state == "stopped" {
+		by("stop", state)
 	}
 	return id
 }
