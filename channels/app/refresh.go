@@ -33,7 +33,7 @@ func (h *Hub) Refresh(ctx context.Context) error {
 			return err
 		}
 		began := time.Now()
-		frames, err := h.inForce(a, generation)
+		frames, err := h.inForce(a, generation) //nolint:contextcheck // what is fetched is for all who ask, not for this call alone
 		if err == nil && time.Since(began) > refreshFor {
 			err = errStale
 		}

@@ -65,8 +65,10 @@ func syncFails(r *run) {
 	p.AwaitTaken(1)
 
 	disk.Do("fsync stall 3s")
-	before := p.Taken()
-	rig.Eventually(r, 40*time.Second, "sending while syncs stall", func() (bool, string) { return p.Taken() > before, fmt.Sprint(p.Taken()) })
+	before, began := p.Taken(), time.Now()
+	rig.Eventually(r, 40*time.Second, "sending while syncs stall", func() (bool, string) {
+		return p.Taken() > before && time.Since(began) > 7*time.Second, fmt.Sprint(p.Taken()) // two syncs long, so that one was met
+	})
 	if met := disk.Do("heal"); met == 0 {
 		r.Error("no sync was slowed")
 	} else {
