@@ -30,7 +30,7 @@ func memoryCapped(r *run) {
 	p.InTheMiddle(id, "the cap")
 	_, reserved := node.Memory()
 	node.Limit(unix.RLIMIT_AS, reserved+64*mib)
-	greatRequests(r, node, 64)
+	greatRequests(r, p, 64)
 	restarts, marked := 0, 0
 	if hasEnded(node) {
 		marked += p.Open(node, historytest.Monotonic())
@@ -58,8 +58,8 @@ func memoryCapped(r *run) {
 
 // greatRequests sends requests of a MiB each, all at once, and fails unless the
 // gateway gets some.
-func greatRequests(r *run, node *rig.Node, times int) {
-	body := bytes.Repeat([]byte("a"), mib)
+func greatRequests(r *run, p *rig.Rig, times int) {
+	body := append([]byte(`{"source":"`), bytes.Repeat([]byte("a"), mib-64)...)
 	var all sync.WaitGroup
 	var mu sync.Mutex
 	answered := map[int]int{}
@@ -67,12 +67,14 @@ func greatRequests(r *run, node *rig.Node, times int) {
 		all.Go(func() {
 			ctx, cancel := context.WithTimeout(r.Context(), 20*time.Second)
 			defer cancel()
-			req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+node.Listen+"/api/v1/alerts", bytes.NewReader(body))
+			req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+p.Nodes[0].Listen+"/api/v1/alerts", bytes.NewReader(body))
 			if err != nil {
 				r.Error(err)
 				return
 			}
 			req.Header.Set("Content-Type", "application/json")
+			req.Header.Set("Authorization", "Bearer "+p.Token(0))
+			req.Header.Set("Idempotency-Key", "great")
 			resp, err := http.DefaultClient.Do(req)
 			mu.Lock()
 			defer mu.Unlock()

@@ -8,7 +8,7 @@ var processRows = []row{
 	{id: "F05", fault: "a gateway frozen in mid-send, thawed after its leases ended", pass: "no send starts under a stale fence; at most one second copy a call in flight", from: core, play: frozen},
 	{id: "F06", fault: "rolling restarts by SIGTERM", pass: "drains within 5 s; nobody in doubt, nobody gets two copies", from: short, play: rollingRestarts},
 	{id: "F07", fault: "a recipient that makes the driver panic", pass: "that one is quarantined, all others are reached; an operator hears of it", from: short, play: poisoned},
-	{id: "F08", fault: "memory capped", pass: "the alert ends; memory stays bounded", from: short},
+	{id: "F08", fault: "memory capped", pass: "the alert ends; memory stays bounded", from: short, play: memoryCapped},
 	{id: "F09", fault: "no file descriptors left", pass: "nothing lost; recovers within 5 s", from: short, play: noFiles},
 	{id: "F10", fault: "the processor starved", pass: "no lease is taken from a worker that lives", from: short},
 }
