@@ -263,8 +263,11 @@ func TestMutations(t *testing.T) {
 		covered[m.invariant] = true
 		t.Run(m.invariant+" "+m.name, func(t *testing.T) {
 			t.Parallel()
-			done := 0
-			for seed := 0; done < 50; seed++ {
+			done, want := 0, 50
+			if testing.Short() {
+				want = 10
+			}
+			for seed := 0; done < want; seed++ {
 				if seed > 500 {
 					t.Fatalf("found its place in %d of %d histories only", done, seed)
 				}

@@ -10,7 +10,11 @@ import (
 func TestValidHistories(t *testing.T) {
 	t.Parallel()
 	sum := map[string]int{}
-	for seed := range 1000 {
+	lives := 1000
+	if testing.Short() {
+		lives = 150
+	}
+	for seed := range lives {
 		w := example(seed)
 		r := Check(Of(w.sealed()...), w.params)
 		if got := r.In(Valid); len(got) != len(invariants) {
