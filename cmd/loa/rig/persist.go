@@ -75,6 +75,7 @@ func (r *Rig) AlertThrough(key, state string, revive func()) string {
 		return done, firstOf(err, said)
 	})
 	if state == "stopped" {
+		r.AwaitApps(id) // who is away when it is stopped is never shown it
 		by("stop", state)
 	}
 	return id
