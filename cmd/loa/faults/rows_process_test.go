@@ -10,5 +10,5 @@ var processRows = []row{
 	{id: "F07", fault: "a recipient that makes the driver panic", pass: "that one is quarantined, all others are reached; an operator hears of it", from: short, play: poisoned},
 	{id: "F08", fault: "memory capped", pass: "the alert ends; memory stays bounded", from: short, play: memoryCapped},
 	{id: "F09", fault: "no file descriptors left", pass: "nothing lost; recovers within 5 s", from: short, play: noFiles},
-	{id: "F10", fault: "the processor starved", pass: "no lease is taken from a worker that lives", from: short},
+	{id: "F10", fault: "the processor starved", pass: "no lease is taken from a worker that lives", from: short, alone: true, play: starved},
 }
