@@ -1,5 +1,5 @@
 # make test   everything (installs what is missing on Debian as root)
-# make faults       the fault matrix at its short settings, about 45 minutes, into docs/faults.md
+# make faults       the fault matrix at its short settings, into docs/faults.md, and many simulated lives
 # make faults-long  the same at full counts, and the soak; goes on where it was stopped
 # make bench  the figures of docs/benchmarks.md, beside their peers
 # make lint   gofmt and golangci-lint (go vet is part of it), pinned in .ci/tools
@@ -33,7 +33,8 @@ faults faults-long:
 	mkdir -p $(FAULTS_DIR)
 	LOA_FAULTS=$(FAULTS) LOA_FAULTS_DIR=$(abspath $(FAULTS_DIR)) $(GO) test -count 1 -timeout 0 -v ./cmd/loa/faults; \
 	  status=$$?; $(GO) run -C .ci/faults ./report $(abspath $(FAULTS_DIR)) > docs/faults.md; \
-	  LOA_SIM_SEEDS=10000 $(GO) test -count 1 -timeout 0 -run '^TestSimulation$$' ./gateway/simulation || status=$$?; exit $$status
+	  LOA_SIM_SEEDS=10000 $(GO) test -count 1 -timeout 0 -run '^TestSimulation$$' ./gateway/simulation || status=$$?; \
+	  $(GO) test -count 1 -timeout 0 -run '^TestStateMachine$$' ./gateway/simulation -rapid.checks=500 || status=$$?; exit $$status
 
 lint:
 	@test -z "$$(gofmt -l cmd gateway channels templates configs)" || { gofmt -l cmd gateway channels templates configs; exit 1; }

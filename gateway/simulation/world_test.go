@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"log/slog"
@@ -82,6 +83,10 @@ var templateFolder string
 
 func TestMain(m *testing.M) {
 	debug.SetGCPercent(400) // many small lives
+	// The command line may ask for more runs of the state machine.
+	if err := flag.Set("rapid.checks", "5"); err != nil {
+		panic(err)
+	}
 	code := m.Run()
 	if templateFolder != "" {
 		_ = os.RemoveAll(templateFolder)
