@@ -79,7 +79,7 @@ func (r *Rig) Judge(t Trial) string {
 	}
 	// Several gateways share a limit by what they are granted, not by when they
 	// call: what one was late with falls into the second of another.
-	if r.Options.PerSecond > 0 && len(r.Nodes) == 1 {
+	if r.Options.PerSecond > 0 && len(r.Nodes) == 1 && slices.Contains(t.Also, "I9") {
 		p.RatePerSecond = map[string]int{"twilio": r.Options.PerSecond}
 	} else {
 		p.NotApplicable = append(p.NotApplicable, "I9")
