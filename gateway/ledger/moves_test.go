@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -109,19 +110,21 @@ func TestWhoMovedIsNotCutTwice(t *testing.T) {
 
 func TestMovesAreForgottenWhenNoAlertNeedsThem(t *testing.T) {
 	t.Parallel()
-	now := noon
-	l := openTestSQLite(t, Options{Now: func() time.Time { return now }})
+	var clock atomic.Pointer[time.Time] // the background reads it too
+	set := func(at time.Time) { clock.Store(&at) }
+	set(noon)
+	l := openTestSQLite(t, Options{Now: func() time.Time { return *clock.Load() }})
 	got(l.Audience().Add(t.Context(), noon, people(1, 2)))(t)
 	forget := func() {
 		must(t, l.sweep(t.Context(), forgetMoves))
 	}
 	old := approve(t, l, "old")
-	now = noon.Add(2 * time.Hour)
+	set(noon.Add(2 * time.Hour))
 	moveTo(t, l, 1, "06652")
-	now = noon.Add(40 * 24 * time.Hour)
+	set(noon.Add(40 * 24 * time.Hour))
 	moveTo(t, l, 2, "06652")
 	next := draft("next")
-	next.CreatedAt, next.Submission.Replaces = now, &dispatch.Reached{Alert: "old", Revision: 1}
+	next.CreatedAt, next.Submission.Replaces = *clock.Load(), &dispatch.Reached{Alert: "old", Revision: 1}
 	must(t, l.Desk().Create(t.Context(), next, record("alert.draft", "next")))
 	forget()
 	same(t, "while the alert lives", 2, count1(t, l, "SELECT COUNT(*) FROM moved"))
