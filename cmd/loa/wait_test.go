@@ -13,7 +13,7 @@ import (
 )
 
 // TestWaitForTheSecondAttempt: a fifth of the numbers is bad, some of them only
-// for now (30003). Whoever follows the alert is told that these are called
+// at the moment (30003). Whoever follows the alert is told that these are called
 // again and when, on the terminal, in the API and on the page, and waits until
 // they were.
 func TestWaitForTheSecondAttempt(t *testing.T) {

@@ -93,17 +93,17 @@ const dutyExpiry = 30 * time.Minute
 func dutyRevision(sender, agency string, p Page) *alert.Revision {
 	number := 2 * int(p.At.Truncate(Gap).Unix()/int64(Gap/time.Second))
 	w, said, plain := catalogue[p.Cause], "có sự cố", "co su co"
-	todo, todoPlain := "Kiểm tra ngay: loa doctor", "Kiem tra ngay: loa doctor"
+	advice, advicePlain := "Kiểm tra ngay: loa doctor", "Kiem tra ngay: loa doctor"
 	if p.Resolved {
 		number++
-		said, plain, todo, todoPlain = "đã hết sự cố", "da het su co", "Không cần làm gì thêm", "Khong can lam gi them"
+		said, plain, advice, advicePlain = "đã hết sự cố", "da het su co", "Không cần làm gì thêm", "Khong can lam gi them"
 	}
 	rev := revision(sender, alert.ID("duty-"+string(p.Cause)), number, p.At, p.At.Add(dutyExpiry), DutyCell)
 	rev.Status, rev.Code = alert.Actual, "DUTY"
 	in := &rev.Infos[0]
 	in.Headline = fmt.Sprintf("Hệ thống Loa %s: %s", said, w.vi)
-	in.Description = fmt.Sprintf("%s. %s.", w.vi, todo)
-	in.Slots = map[string]string{smsSlot: fmt.Sprintf("%s %s: he thong Loa %s: %s. %s", agency, p.At.In(vietnam).Format("15h04 02/01"), plain, w.plain, todoPlain)}
+	in.Description = fmt.Sprintf("%s. %s.", w.vi, advice)
+	in.Slots = map[string]string{smsSlot: fmt.Sprintf("%s %s: he thong Loa %s: %s. %s", agency, p.At.In(vietnam).Format("15h04 02/01"), plain, w.plain, advicePlain)}
 	return rev
 }
 
