@@ -28,20 +28,27 @@ func rank(o channels.Outcome) int {
 
 // Merge folds evidence into a mark and reports whether it changed. Delivered
 // or confirmed of any attempt wins; otherwise the later attempt does, and
-// within one attempt the stronger evidence. Merging is idempotent, and the
-// order in which evidence arrives does not matter.
+// within one attempt the stronger evidence. Proof of an earlier attempt leaves
+// the mark its later one, whose call may still be open. Merging is idempotent,
+// and the outcome does not depend on the order in which evidence arrives.
 func Merge(m Mark, attempt uint8, o channels.Outcome) (Mark, bool) {
-	attempt = min(attempt, MaxAttempt)
-	next := NewMark(o, attempt)
-	if wins(next, m) {
-		return next, true
+	if next := NewMark(o, attempt); wins(next, m) {
+		return NewMark(o, max(m.Attempt(), next.Attempt())), true
 	}
 	return m, false
 }
 
+// Open reports whether a call may still be open while the batch is leased: the
+// recipient is sending, or an earlier call was proved to have arrived while
+// another was made.
+func (m Mark) Open() bool {
+	return m.Outcome() == channels.Sending || rank(m.Outcome()) >= proof && m.Attempt() > 1
+}
+
+const proof = 6 // rank of Delivered
+
 func wins(a, b Mark) bool {
 	ra, rb := rank(a.Outcome()), rank(b.Outcome())
-	const proof = 6 // rank of Delivered
 	if (ra >= proof) != (rb >= proof) {
 		return ra >= proof
 	}

@@ -65,7 +65,33 @@ func (f *facts) firstCalls() map[slotKey]int64 {
 	return first
 }
 
-// order checks that a person's correction began after their alert's call ended.
+// takeReceipt keeps when an attempt was first known to have been taken.
+func (f *facts) takeReceipt(e *Event) error {
+	switch e.Outcome {
+	case channels.Accepted.String(), channels.Delivered.String(), channels.Confirmed.String():
+	default:
+		return nil
+	}
+	indexes, err := e.indexes()
+	for _, i := range indexes {
+		k := callKey{e.Batch, i, e.Attempt}
+		if at, ok := f.known[k]; !ok || e.T < at {
+			f.known[k] = e.T
+		}
+	}
+	return err
+}
+
+// ended is when a call ended: it was answered, or the provider had told before
+// that it had taken it, after which nothing can overtake it.
+func (f *facts) ended(s *send) int64 {
+	if at, ok := f.known[s.callKey]; ok && at < s.end {
+		return at
+	}
+	return s.end
+}
+
+// order checks that a person's correction began after their alert's calls ended.
 func (f *facts) order(v *Verdict, r *revision, s *slot, begun map[slotKey]int64) {
 	for _, c := range r.corrections {
 		by, ok := f.byName[revisionName{c.By, c.ByRevision}]

@@ -35,6 +35,7 @@ type facts struct {
 	backlogs []Event
 	streams  []Event
 	audit    []Event
+	known    map[callKey]int64 // when evidence that the provider took an attempt was durable
 }
 
 type revisionName struct {
@@ -90,7 +91,7 @@ type slot struct {
 	fell      uint8 // of those, reported as not arrived
 	instead   uint8 // of those, taken after one that did not arrive
 	doubtful  uint8 // attempts that may have been accepted
-	answered  int64 // when its last call ended
+	answered  int64 // when its last call ended, or was known to have been taken
 }
 
 // callKey names an attempt.
@@ -146,7 +147,7 @@ type claim struct{ at, fence int64 }
 func gather(h History) (*facts, error) {
 	f := &facts{
 		seen: map[Kind]int{}, byName: map[revisionName]int32{}, batches: map[int64]*batch{}, bySlot: map[slotKey]int32{},
-		open: map[callKey]int32{}, claims: map[int64][]claim{}, booked: map[channels.Kind]int{},
+		open: map[callKey]int32{}, known: map[callKey]int64{}, claims: map[int64][]claim{}, booked: map[channels.Kind]int{},
 	}
 	for e, err := range h {
 		if err != nil {
@@ -185,7 +186,9 @@ func (f *facts) take(e *Event) error {
 		f.streams = append(f.streams, *e)
 	case KindAudit:
 		f.audit = append(f.audit, *e)
-	case KindCallback, KindReceipt: // counted; what they proved stands in outcomes
+	case KindReceipt:
+		return f.takeReceipt(e)
+	case KindCallback: // counted; what it proved stands in outcomes
 	default:
 		return fmt.Errorf("kind %q: not one this checker knows", e.Kind)
 	}

@@ -63,7 +63,7 @@ func (f *facts) resolveSends() map[callKey]attempt {
 			if doubt {
 				x.doubtful++
 			}
-			x.answered = max(x.answered, s.end)
+			x.answered = max(x.answered, f.ended(s))
 		})
 	}
 	for i := range f.marks {

@@ -15,8 +15,8 @@ import (
 func TestHold(t *testing.T) {
 	t.Parallel()
 	both(t, func(t *testing.T, open opener) {
-		now := noon
-		l := open(t, Options{Now: func() time.Time { return now }})
+		clock := clockAt(noon)
+		l := open(t, Options{Now: clock.now})
 		for want := range int64(3) {
 			same(t, "generation", want+1, got(l.Bump(t.Context()))(t))
 		}
@@ -45,7 +45,7 @@ func TestHold(t *testing.T) {
 		if _, err := release("p1", 9); !errors.Is(err, ErrSamePerson) {
 			t.Errorf("the same person twice: %v", err)
 		}
-		now = now.Add(ReleaseWithin + time.Second)
+		clock.set(clock.now().Add(ReleaseWithin + time.Second))
 		same(t, "lifted by a second who comes too late", false, got(release("p2", 9))(t))
 		same(t, "lifted", true, got(release("p1", 12))(t))
 		g := got(l.Guard(t.Context()))(t)

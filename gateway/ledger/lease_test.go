@@ -18,18 +18,18 @@ import (
 // TestLeaseLapses moves the process clock, by which SQLite judges.
 func TestLeaseLapses(t *testing.T) {
 	t.Parallel()
-	clock := noon
-	l := openTestSQLite(t, Options{Now: func() time.Time { return clock }})
+	clock := clockAt(noon)
+	l := openTestSQLite(t, Options{Now: clock.now})
 	approve(t, l, "a1")
 	id := cut(t, l, "a1", batch("a1", 1, 3))[0]
 	first := claim(t, l, noon)[0].Fence
 	advance(t, l, noon, delivery.Step{Batch: id, Fence: first, Start: []int{0}})
-	clock = clock.Add(delivery.LeaseFor - 1)
+	clock.set(clock.now().Add(delivery.LeaseFor - 1))
 	same(t, "before it lapses", 0, len(claim(t, l, noon)))
 	advance(t, l, noon, delivery.Step{Batch: id, Fence: first})
-	clock = clock.Add(delivery.LeaseFor - 1)
+	clock.set(clock.now().Add(delivery.LeaseFor - 1))
 	same(t, "after it was renewed", 0, len(claim(t, l, noon)))
-	clock = clock.Add(1)
+	clock.set(clock.now().Add(1))
 	lease := claim(t, l, noon)[0]
 	same(t, "what was left sending", delivery.NewMark(channels.Ambiguous, 1), lease.Marks[0])
 	same(t, "its exception", []delivery.Exception{{Attempt: 1, Doubts: 1, Due: noon.Add(20 * time.Second), Code: delivery.CodeCrashed, At: noon}}, lease.Exceptions)

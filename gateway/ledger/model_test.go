@@ -26,7 +26,7 @@ type model struct {
 	cases   map[alert.ID]desk.Case
 	batches map[delivery.BatchID]*modelBatch
 	now     time.Time
-	tick    func() // tells the ledger of now
+	clock   *setClock // the ledger's
 	first   int64
 	clocked bool // the ledger judges leases by now
 }
@@ -372,13 +372,13 @@ func TestDeliveryAgainstModel(t *testing.T) {
 		rapid.Check(t, func(t *rapid.T) {
 			story++
 			path := fmt.Sprintf("%s/%d.db", dir, story)
-			m := &model{tick: func() {}, clocked: true}
+			clock := clockAt(noon)
+			m := &model{now: noon, clock: clock, clocked: true}
 			open := func(t *rapid.T) {
-				l, err := OpenSQLite(t.Context(), path, Options{Now: func() time.Time { return m.now }})
+				l, err := OpenSQLite(t.Context(), path, Options{Now: clock.now})
 				must(t, err)
 				m.l = l
 			}
-			m.now = noon
 			open(t)
 			m.reopen = func(t *rapid.T) {
 				must(t, m.l.Close())
@@ -390,13 +390,12 @@ func TestDeliveryAgainstModel(t *testing.T) {
 	})
 	t.Run("postgresql", func(t *testing.T) {
 		t.Parallel()
-		var now time.Time
-		l := openTestPostgres(t, Options{Now: func() time.Time { return now }})
+		clock := clockAt(noon)
+		l := openTestPostgres(t, Options{Now: clock.now})
 		var story int
 		rapid.Check(t, func(t *rapid.T) {
 			story++
-			m := &model{l: l, now: noon}
-			m.tick = func() { now = m.now }
+			m := &model{l: l, now: noon, clock: clock}
 			m.play(t, fmt.Sprintf("%d-", story))
 		})
 	})
@@ -405,7 +404,7 @@ func TestDeliveryAgainstModel(t *testing.T) {
 func (m *model) play(t *rapid.T, prefix string) {
 	m.cases, m.batches = map[alert.ID]desk.Case{}, map[delivery.BatchID]*modelBatch{}
 	m.first = 1
-	m.tick()
+	m.clock.set(m.now)
 	defer func() {
 		// Later stories in the same database must not see this one's batches.
 		for _, c := range m.cases {
@@ -429,7 +428,7 @@ func (m *model) play(t *rapid.T, prefix string) {
 		"receive": m.receive, "lapse": m.lapse, "end": m.end,
 		"wait": func(t *rapid.T) {
 			m.now = m.now.Add(time.Duration(rapid.IntRange(1, 40).Draw(t, "seconds")) * time.Second)
-			m.tick()
+			m.clock.set(m.now)
 			for _, b := range m.batches {
 				b.valid = b.valid && (!m.clocked || b.until.After(m.now))
 			}

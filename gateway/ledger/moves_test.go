@@ -2,7 +2,6 @@ package ledger
 
 import (
 	"slices"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -110,21 +109,19 @@ func TestWhoMovedIsNotCutTwice(t *testing.T) {
 
 func TestMovesAreForgottenWhenNoAlertNeedsThem(t *testing.T) {
 	t.Parallel()
-	var clock atomic.Pointer[time.Time] // the background reads it too
-	set := func(at time.Time) { clock.Store(&at) }
-	set(noon)
-	l := openTestSQLite(t, Options{Now: func() time.Time { return *clock.Load() }})
+	clock := clockAt(noon)
+	l := openTestSQLite(t, Options{Now: clock.now})
 	got(l.Audience().Add(t.Context(), noon, people(1, 2)))(t)
 	forget := func() {
 		must(t, l.sweep(t.Context(), forgetMoves))
 	}
 	old := approve(t, l, "old")
-	set(noon.Add(2 * time.Hour))
+	clock.set(noon.Add(2 * time.Hour))
 	moveTo(t, l, 1, "06652")
-	set(noon.Add(40 * 24 * time.Hour))
+	clock.set(noon.Add(40 * 24 * time.Hour))
 	moveTo(t, l, 2, "06652")
 	next := draft("next")
-	next.CreatedAt, next.Submission.Replaces = *clock.Load(), &dispatch.Reached{Alert: "old", Revision: 1}
+	next.CreatedAt, next.Submission.Replaces = clock.now(), &dispatch.Reached{Alert: "old", Revision: 1}
 	must(t, l.Desk().Create(t.Context(), next, record("alert.draft", "next")))
 	forget()
 	same(t, "while the alert lives", 2, count1(t, l, "SELECT COUNT(*) FROM moved"))

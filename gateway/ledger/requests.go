@@ -116,11 +116,6 @@ func (l dispatchStore) Revision(ctx context.Context, id alert.ID, number int) (*
 // ErrNoRevision is returned for a revision that was never stored.
 var ErrNoRevision = errors.New("ledger: no such revision")
 
-// reached says which outcomes r counts.
-func reached(r dispatch.Reached, o channels.Outcome) bool {
-	return o.Reached() && (o != channels.Sending || !r.Settled)
-}
-
 // heard is the condition for batches of a story, as story lists it; of the
 // alert that was named, later revisions are left out.
 func heard(t tx, r dispatch.Reached) (string, []any, error) {
@@ -167,26 +162,32 @@ func (l dispatchStore) ReachedIDs(ctx context.Context, r dispatch.Reached, c dis
 	}
 	err = l.db.read(ctx, func(t tx) error {
 		ids, sending = nil, nil
+		clock, err := t.clock()
+		if err != nil {
+			return err
+		}
 		condition, args, err := heard(t, r)
 		if err != nil {
 			return err
 		}
-		return t.each(`SELECT b.count, b.ids, p.marks FROM batch b JOIN progress p ON p.batch = b.id
+		return t.each(`SELECT b.count, b.ids, p.marks, CASE WHEN p.until > ? AND p.boot = ? THEN 1 ELSE 0 END FROM batch b JOIN progress p ON p.batch = b.id
  WHERE`+condition+` AND b.kind = ? AND b.commune = ? AND b.language = ? AND b.last_id > ?`,
-			append(args, code, string(c.Commune), c.Language, after), func(scan func(...any) error) error {
+			append([]any{clock, t.boot()}, append(args, code, string(c.Commune), c.Language, after)...), func(scan func(...any) error) error {
 				var n int
+				var leased int64
 				var packed, marks []byte
-				if err := scan(&n, &packed, &marks); err != nil {
+				if err := scan(&n, &packed, &marks, &leased); err != nil {
 					return err
 				}
 				all, err := unpackIDs(packed, n)
 				for i, id := range all {
-					switch o := delivery.Mark(marks[i]).Outcome(); {
+					m := delivery.Mark(marks[i])
+					switch o := m.Outcome(); {
 					case id <= after:
-					case reached(r, o):
-						ids = append(ids, id)
-					case o == channels.Sending:
+					case r.Settled && (o == channels.Sending || leased == 1 && m.Open()):
 						sending = append(sending, id)
+					case o.Reached():
+						ids = append(ids, id)
 					}
 				}
 				return err
@@ -204,8 +205,8 @@ func (l dispatchStore) ReachedIDs(ctx context.Context, r dispatch.Reached, c dis
 	return ids[:min(max(limit, 0), len(ids))], nil
 }
 
-// InFlight counts recipients who are sending under a lease that stands: a call
-// of a holder that has died has ended, whatever its mark says.
+// InFlight counts recipients who may have a call open under a lease that stands:
+// a call of a holder that has died has ended, whatever its mark says.
 func (l dispatchStore) InFlight(ctx context.Context, r dispatch.Reached) (n int, err error) {
 	err = l.db.read(ctx, func(t tx) error {
 		clock, err := t.clock()
@@ -216,9 +217,18 @@ func (l dispatchStore) InFlight(ctx context.Context, r dispatch.Reached) (n int,
 		if err != nil {
 			return err
 		}
-		_, err = one(t, "SELECT CAST(COALESCE(SUM(p.c1), 0) AS BIGINT) FROM batch b JOIN progress p ON p.batch = b.id WHERE"+condition+" AND p.until > ? AND p.boot = ?",
-			append(args, clock, t.boot()), &n)
-		return err
+		n = 0
+		return t.each("SELECT p.marks FROM batch b JOIN progress p ON p.batch = b.id WHERE"+condition+" AND p.until > ? AND p.boot = ? AND p.c1 + p.c3 + p.c4 > 0",
+			append(args, clock, t.boot()), func(scan func(...any) error) error {
+				var marks []byte
+				err := scan(&marks)
+				for _, m := range marks {
+					if delivery.Mark(m).Open() {
+						n++
+					}
+				}
+				return err
+			})
 	})
 	if err != nil {
 		return 0, fmt.Errorf("ledger: in flight: %w", err)

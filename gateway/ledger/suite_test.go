@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -20,6 +21,18 @@ var noon = time.Date(2024, 9, 7, 5, 0, 0, 0, time.UTC)
 
 // opener opens one of the databases, empty, closed at the end of the test.
 type opener func(t *testing.T, opt Options) *Ledger
+
+// setClock is a clock that a test sets and the ledger's background reads too.
+type setClock struct{ ns atomic.Int64 }
+
+func clockAt(at time.Time) *setClock {
+	c := &setClock{}
+	c.set(at)
+	return c
+}
+
+func (c *setClock) set(at time.Time) { c.ns.Store(at.UnixNano()) }
+func (c *setClock) now() time.Time   { return time.Unix(0, c.ns.Load()).In(noon.Location()) }
 
 // both runs a story against SQLite and PostgreSQL.
 func both(t *testing.T, story func(t *testing.T, open opener)) {
