@@ -76,7 +76,7 @@ func (w *worker) planAsks(ctx context.Context, h *hold, room *int, now, wall tim
 			h.asks = h.asks[1:]
 			continue
 		}
-		if granted, wait := ps[0].takeAsks(ctx, w.shared(), 1, now, wall); granted == 0 {
+		if granted, wait := ps[0].takeAsks(1, now); granted == 0 {
 			return wait
 		}
 		addrs, bad, err := w.e.openAll(ctx, h, []pick{p})

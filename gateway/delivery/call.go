@@ -22,9 +22,10 @@ const (
 	bounceProvider
 	bounceGone
 	bouncePoison
+	bounceYield
 )
 
-var bounceNames = [...]string{"", "stop", "lease", "expired", "provider", "gone", "poison"}
+var bounceNames = [...]string{"", "stop", "lease", "expired", "provider", "gone", "poison", "yield"}
 
 // call is one call to a provider: to one recipient, or to the listeners of the
 // batch's commune for all of items.
@@ -41,6 +42,7 @@ type call struct {
 	ref     string
 	items   []item // of a broadcast
 
+	inLine  bool   // of its provider
 	late    bool   // address and provider are found when it is made
 	refused uint64 // then: providers that refuse the text
 
@@ -158,12 +160,17 @@ func (e *Engine) perform(c *call) {
 		c.bounced = e.choose(c)
 	}
 	if c.bounced == made {
-		c.bounced = e.await(c)
+		p := c.p
+		if c.ask {
+			p = c.asked[0]
+		}
+		c.bounced = e.admit(c.flight.ctx, p, func() bounce { return e.barred(c) })
 	}
 	if c.bounced != made {
-		c.dropProbes()
+		c.drop()
 		return
 	}
+	c.leave()
 	if c.ask {
 		e.ask(c)
 		return
@@ -183,8 +190,10 @@ func (e *Engine) perform(c *call) {
 	}
 }
 
-// dropProbes gives back the probes that the call would have been.
-func (c *call) dropProbes() {
+// drop takes a call that is not made out of its provider's line, and gives back
+// the probes that it would have been.
+func (c *call) drop() {
+	c.leave()
 	if c.probes.provider {
 		c.p.breaker.dropped()
 	}

@@ -107,12 +107,22 @@ func (w *worker) pop(ctx context.Context) ([]Entry, error) {
 	if ctx.Err() == nil {
 		w.e.belt.heard(began, err)
 	}
-	if err == nil && len(es) == 0 {
-		for p := P0; p <= floor; p++ {
-			w.l.empty[p].Store(mono().UnixNano())
-		}
+	if err == nil {
+		w.l.wereEmpty(floor, es)
 	}
 	return es, err
+}
+
+// wereEmpty notes for which priorities a pop found nothing: it takes the
+// highest first.
+func (l *lane) wereEmpty(floor Priority, es []Entry) {
+	end := floor + 1
+	for _, en := range es {
+		end = min(end, en.Priority)
+	}
+	for p := range end {
+		l.empty[p].Store(mono().UnixNano())
+	}
 }
 
 // refillDirect claims straight from the ledger. While only batches that are

@@ -280,7 +280,7 @@ func (h *hold) launched() {
 // unlaunched notes that they are not.
 func (h *hold) unlaunched() {
 	for _, c := range h.calls {
-		c.dropProbes()
+		c.drop()
 		h.suspect = h.suspect && !c.late
 	}
 	h.calls = h.calls[:0]

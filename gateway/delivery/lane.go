@@ -19,6 +19,7 @@ type lane struct {
 	active                                          [4]atomic.Int32 // leases held here, by priority
 	advanceSeconds, advanceRecipients, claimSeconds prometheus.Observer
 	waiting                                         [4]atomic.Int64 // hints not done (or batches due, without a queue), as last seen
+	due                                             [4]atomic.Int64 // batches nobody holds, as the sweeper last found them
 	empty                                           [4]atomic.Int64 // when a pop that asked for the priority last found nothing, Unix nanoseconds
 	seen                                            [4]sighting     // of the poller alone
 	texts                                           texts
@@ -28,10 +29,11 @@ type lane struct {
 	}
 }
 
-// floor is the highest priority that has work. Nothing below it may start.
+// floor is the highest priority that has work, whether the queue knows of it or
+// only the ledger. Nothing below it may start.
 func (l *lane) floor() Priority {
 	for p := range P3 {
-		if l.active[p].Load() > 0 || l.waiting[p].Load() > 0 {
+		if l.active[p].Load() > 0 || l.waiting[p].Load() > 0 || l.due[p].Load() > 0 {
 			return p
 		}
 	}

@@ -26,16 +26,18 @@ func rank(o channels.Outcome) int {
 	}
 }
 
-// Merge folds evidence into a mark and reports whether it changed. Delivered
-// or confirmed of any attempt wins; otherwise the later attempt does, and
-// within one attempt the stronger evidence. Proof of an earlier attempt leaves
-// the mark its later one, whose call may still be open. Merging is idempotent,
-// and the outcome does not depend on the order in which evidence arrives.
+// Merge folds evidence into a mark and reports whether the evidence applies.
+// Delivered or confirmed of any attempt wins; otherwise the later attempt does,
+// and within one attempt the stronger evidence. Whatever wins, the mark keeps
+// the latest attempt, whose call may still be open. Merging is idempotent, and
+// the order in which evidence arrives does not matter.
 func Merge(m Mark, attempt uint8, o channels.Outcome) (Mark, bool) {
-	if next := NewMark(o, attempt); wins(next, m) {
-		return NewMark(o, max(m.Attempt(), next.Attempt())), true
+	next := NewMark(o, attempt)
+	latest := max(m.Attempt(), next.Attempt())
+	if wins(next, m) {
+		return NewMark(o, latest), true
 	}
-	return m, false
+	return NewMark(m.Outcome(), latest), false
 }
 
 // Open reports whether a call may still be open while the batch is leased: the

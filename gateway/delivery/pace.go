@@ -137,18 +137,7 @@ func (p *provider) overflowed(now time.Time) {
 	}
 }
 
-// pacedBy asks the provider's rate for up to n calls.
-func (p *provider) pacedBy(ctx context.Context, shared Rate, n int, now, wall time.Time) (int, time.Duration) {
-	if p.perSecond <= 0 {
-		return n, 0
-	}
-	granted, wait := p.rated(ctx, shared, n, now, wall)
-	if granted > 0 {
-		p.ration.add(granted, mono())
-	}
-	return granted, wait
-}
-
+// rated asks the provider's rate for up to n calls that start now.
 func (p *provider) rated(ctx context.Context, shared Rate, n int, now, wall time.Time) (int, time.Duration) {
 	p.mu.Lock()
 	slowed := p.slowed.Load()
@@ -156,7 +145,7 @@ func (p *provider) rated(ctx context.Context, shared Rate, n int, now, wall time
 	if shared != nil && slowed {
 		// The shared budget comes in slots of many calls at once, which is what
 		// a provider at its limit refuses.
-		granted, wait := p.smooth.take(limit, smoothed(limit), 1, n, now)
+		granted, wait := p.smooth.take(limit, smoothed(limit), n, now)
 		if granted == 0 {
 			p.mu.Unlock()
 			return 0, wait
@@ -177,9 +166,9 @@ func (p *provider) rated(ctx context.Context, shared Rate, n int, now, wall time
 	defer p.mu.Unlock()
 	burst := own / burstSlots
 	if slowed {
-		return p.tokens.take(own, smoothed(own), 1, n, now)
+		burst = smoothed(own)
 	}
-	return p.tokens.take(own, burst, burst, n, now)
+	return p.tokens.take(own, burst, n, now)
 }
 
 // A bucket never holds more than such a part of a second's calls, so that no
@@ -203,8 +192,8 @@ type bucket struct {
 }
 
 // take gives up to n calls at limit per second, of which it keeps burst, at
-// least one. Otherwise it says how long to wait until some have gathered.
-func (b *bucket) take(limit, burst, some float64, n int, now time.Time) (int, time.Duration) {
+// least one. Otherwise it says how long to wait for the next.
+func (b *bucket) take(limit, burst float64, n int, now time.Time) (int, time.Duration) {
 	burst = max(1, burst)
 	b.left = min(burst, b.left+now.Sub(b.at).Seconds()*limit)
 	b.at = now
@@ -212,8 +201,7 @@ func (b *bucket) take(limit, burst, some float64, n int, now time.Time) (int, ti
 		b.left -= float64(granted)
 		return granted, 0
 	}
-	missing := min(max(1, some), float64(n)) - b.left
-	return 0, time.Duration(missing/limit*float64(time.Second)) + time.Millisecond
+	return 0, time.Duration((1-b.left)/limit*float64(time.Second)) + time.Millisecond
 }
 
 // spend takes what was granted elsewhere off the bucket: when every other
@@ -231,9 +219,9 @@ const (
 	asksFree = 50
 )
 
-// takeAsks asks for up to n lookups, which use the same rate as sends and
-// never more than their share of it.
-func (p *provider) takeAsks(ctx context.Context, shared Rate, n int, now, wall time.Time) (int, time.Duration) {
+// takeAsks asks for up to n lookups, which wait for the same rate as sends and
+// never use more than their share of it.
+func (p *provider) takeAsks(n int, now time.Time) (int, time.Duration) {
 	if wait := p.ready(now); wait > 0 {
 		return 0, wait
 	}
@@ -242,10 +230,6 @@ func (p *provider) takeAsks(ctx context.Context, shared Rate, n int, now, wall t
 		limit = max(1, askShare*float64(p.perSecond)/float64(p.nodes))
 	}
 	p.mu.Lock()
-	granted, wait := p.asking.take(limit, limit/burstSlots, 1, n, now)
-	p.mu.Unlock()
-	if granted == 0 {
-		return 0, wait
-	}
-	return p.pacedBy(ctx, shared, granted, now, wall)
+	defer p.mu.Unlock()
+	return p.asking.take(limit, limit/burstSlots, n, now)
 }

@@ -16,7 +16,7 @@ func limited(b *book, perSecond, burst float64, retryAfter time.Duration) {
 	b.answer = func(int, channels.Message) (channels.Ack, error) {
 		b.mu.Lock()
 		defer b.mu.Unlock()
-		if n, _ := bucket.take(perSecond, burst, 1, 1, time.Now()); n == 0 {
+		if n, _ := bucket.take(perSecond, burst, 1, time.Now()); n == 0 {
 			return channels.Ack{}, &channels.Error{Fault: channels.FaultThrottled, Code: "20429", RetryAfter: retryAfter}
 		}
 		return channels.Ack{Outcome: channels.Accepted}, nil
@@ -116,7 +116,7 @@ func TestHalfFailingBudget(t *testing.T) {
 	shared, granted := &sharedBudget{}, 0
 	for range 1000 * seconds {
 		now = now.Add(time.Millisecond)
-		n, _ := p.pacedBy(t.Context(), shared, 16, now, now)
+		n, _ := p.rated(t.Context(), shared, 16, now, now)
 		granted += n
 	}
 	if granted > limit*seconds*105/100 || granted < limit*seconds*9/10 {

@@ -65,11 +65,11 @@ func (w *worker) fill(ctx context.Context, h *hold, room *int, now, wall time.Ti
 		var blocked bool
 		switch {
 		case p.broadcast != nil:
-			blocked, wait = w.startBroadcast(ctx, h, p, room, now, wall)
+			blocked, wait = w.startBroadcast(h, p, room, now, wall)
 		case w.l.plain(h):
-			blocked, wait = w.startSends(ctx, h, p, room, now, wall)
+			blocked, wait = w.startSends(h, p, room, now, wall)
 		default:
-			blocked, wait = w.startRouted(ctx, h, room, now, wall)
+			blocked, wait = w.startRouted(h, room, now, wall)
 		}
 		if blocked {
 			return wait
@@ -78,8 +78,6 @@ func (w *worker) fill(ctx context.Context, h *hold, room *int, now, wall time.Ti
 	return idleWait
 }
 
-func (w *worker) shared() Rate { return w.e.shared() }
-
 func (e *Engine) shared() Rate {
 	if e.belt.usesQueue() {
 		return e.opt.Rate
@@ -87,7 +85,7 @@ func (e *Engine) shared() Rate {
 	return nil
 }
 
-func (w *worker) startSends(ctx context.Context, h *hold, p *provider, room *int, now, wall time.Time) (blocked bool, wait time.Duration) {
+func (w *worker) startSends(h *hold, p *provider, room *int, now, wall time.Time) (blocked bool, wait time.Duration) {
 	here := 0
 	for i := h.next; i < h.ready && here < *room; i++ {
 		if h.address(i) != "" {
@@ -96,7 +94,7 @@ func (w *worker) startSends(ctx context.Context, h *hold, p *provider, room *int
 	}
 	granted, probe := 0, false
 	if here > 0 {
-		granted, probe, wait = p.take(ctx, w.shared(), here, now, wall)
+		granted, probe, wait = p.take(here, now)
 	}
 	left := granted
 	for h.next < h.ready {
@@ -113,6 +111,7 @@ func (w *worker) startSends(ctx context.Context, h *hold, p *provider, room *int
 		c := w.newCall()
 		c.h, c.p, c.index, c.attempt, c.to, c.probes.provider = h, p, int(pk.index), h.start(pk), to, probe
 		c.region = w.l.region(to)
+		c.stand()
 		h.calls = append(h.calls, c)
 		h.next++
 	}
@@ -120,8 +119,8 @@ func (w *worker) startSends(ctx context.Context, h *hold, p *provider, room *int
 	return granted < here, wait
 }
 
-func (w *worker) startBroadcast(ctx context.Context, h *hold, p *provider, room *int, now, wall time.Time) (blocked bool, wait time.Duration) {
-	granted, probe, wait := p.take(ctx, w.shared(), 1, now, wall)
+func (w *worker) startBroadcast(h *hold, p *provider, room *int, now, wall time.Time) (blocked bool, wait time.Duration) {
+	granted, probe, wait := p.take(1, now)
 	if granted == 0 {
 		return true, wait
 	}
@@ -141,6 +140,7 @@ func (w *worker) startBroadcast(ctx context.Context, h *hold, p *provider, room 
 		}
 		return false, 0
 	}
+	c.stand()
 	h.calls = append(h.calls, c)
 	*room--
 	return false, 0

@@ -1,7 +1,6 @@
 package delivery
 
 import (
-	"context"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -26,15 +25,16 @@ type provider struct {
 	regions   regions
 	counts    *sendCounters
 
-	paused atomic.Bool // a hint that until may lie ahead
-	slowed atomic.Bool // throttled of late: its answers are counted
+	paused atomic.Bool  // a hint that until may lie ahead
+	slowed atomic.Bool  // throttled of late: its answers are counted
+	line   atomic.Int32 // calls marked, or about to be, that have not started
 
 	mu     sync.Mutex
 	until  time.Time // throttled until
 	pace   pace
 	tokens bucket          // of this node's own share
 	smooth bucket          // of the whole limit while it is slowed
-	ration ration          // of calls that were granted
+	gate   gate            // of calls that are about to start
 	asking bucket          // of lookups
 	last   *channels.Error // of the latest call that counted against it
 	since  time.Time       // wall clock, of told
@@ -89,13 +89,13 @@ func (p *provider) why() (channels.Fault, string) {
 	return p.last.Fault, p.last.Code
 }
 
-// take asks for up to n calls. It says how many may start, whether the one is
-// a probe, and otherwise how long to wait.
-func (p *provider) take(ctx context.Context, shared Rate, n int, now, wall time.Time) (granted int, probe bool, wait time.Duration) {
+// take asks for up to n calls. It says how many may be marked, whether the one
+// is a probe, and otherwise how long to wait. Each starts when the rate lets it.
+func (p *provider) take(n int, now time.Time) (granted int, probe bool, wait time.Duration) {
 	if wait := p.ready(now); wait > 0 {
 		return 0, false, wait
 	}
-	granted, wait = p.pacedBy(ctx, shared, n, now, wall)
+	granted, wait = p.place(n, now)
 	if granted == 0 {
 		return 0, false, wait
 	}

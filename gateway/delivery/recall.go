@@ -103,8 +103,11 @@ func (e *Engine) recallOne(ctx context.Context, l *lane, m channels.Message, sin
 // awaitAsk waits until the provider may be asked, unless that takes long.
 func (e *Engine) awaitAsk(ctx context.Context, p *provider) error {
 	for {
-		granted, wait := p.takeAsks(ctx, e.shared(), 1, mono(), e.opt.Now())
+		granted, wait := p.takeAsks(1, mono())
 		if granted > 0 {
+			if e.admit(ctx, p, func() bounce { return made }) != made {
+				return ctx.Err()
+			}
 			return nil
 		}
 		if wait > e.opt.CallTimeout {

@@ -2,7 +2,6 @@ package delivery
 
 import (
 	"cmp"
-	"context"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -129,7 +128,7 @@ func (l *lane) plain(h *hold) bool {
 
 // startRouted starts the recipients whose addresses are open, each on the
 // provider that is best for it. Those that can go nowhere now are set aside.
-func (w *worker) startRouted(ctx context.Context, h *hold, room *int, now, wall time.Time) (blocked bool, wait time.Duration) {
+func (w *worker) startRouted(h *hold, room *int, now, wall time.Time) (blocked bool, wait time.Duration) {
 	n := h.ready - h.next
 	first := len(h.addrs) - n
 	r := routing{
@@ -144,7 +143,7 @@ func (w *worker) startRouted(ctx context.Context, h *hold, room *int, now, wall 
 		// numbers that happens to come first.
 		rand.Shuffle(n, r.swap) //nolint:gosec // any order will do
 	}
-	for *room > 0 && w.round(ctx, &r, room, now, wall) {
+	for *room > 0 && w.round(&r, room, now, wall) {
 	}
 	kept := 0
 	for i := range r.picks {
@@ -187,7 +186,7 @@ func (r *routing) well() bool {
 
 // round finds a provider for as many as there is room for and takes its calls.
 // It reports whether another round may start more.
-func (w *worker) round(ctx context.Context, r *routing, room *int, now, wall time.Time) bool {
+func (w *worker) round(r *routing, room *int, now, wall time.Time) bool {
 	h := r.h
 	want := make(map[*provider][]int)
 	left := *room
@@ -218,7 +217,7 @@ func (w *worker) round(ctx context.Context, r *routing, room *int, now, wall tim
 	more := false
 	for _, p := range w.l.providers {
 		if is := want[p]; len(is) > 0 {
-			more = w.begin(ctx, r, p, is, room, now, wall) || more
+			more = w.begin(r, p, is, room, now) || more
 		}
 	}
 	return more
@@ -226,8 +225,8 @@ func (w *worker) round(ctx context.Context, r *routing, room *int, now, wall tim
 
 // begin starts what the provider's rate allows of the recipients is. It reports
 // whether some are left for another provider.
-func (w *worker) begin(ctx context.Context, r *routing, p *provider, is []int, room *int, now, wall time.Time) bool {
-	granted, probe, wait := p.take(ctx, w.shared(), len(is), now, wall)
+func (w *worker) begin(r *routing, p *provider, is []int, room *int, now time.Time) bool {
+	granted, probe, wait := p.take(len(is), now)
 	if granted < len(is) {
 		r.out[p] = true
 		r.wait = min(r.wait, max(wait, time.Millisecond))
@@ -244,6 +243,7 @@ func (w *worker) begin(ctx context.Context, r *routing, p *provider, is []int, r
 		c := w.newCall()
 		c.h, c.p, c.index, c.attempt, c.to, c.region = r.h, p, int(pk.index), r.h.start(pk), r.addrs[i], r.regions[i]
 		c.probes = probes{probe, regionProbe}
+		c.stand()
 		r.h.calls = append(r.h.calls, c)
 		r.gone[i] = true
 		*room--

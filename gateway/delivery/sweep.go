@@ -98,30 +98,51 @@ func (e *Engine) askWaiting(ctx context.Context) bool {
 // countDue learns the waiting priorities from the ledger and wakes the workers
 // that have something to claim.
 func (e *Engine) countDue(ctx context.Context) {
-	var counts = make(map[channels.Kind]*[4]int64, len(e.lanes))
+	counts := dueCounts{}
 	err := e.eachDue(ctx, sweepPages, func(hs []Hint) error {
-		for _, h := range hs {
-			if counts[h.Kind] == nil {
-				counts[h.Kind] = new([4]int64)
-			}
-			counts[h.Kind][min(h.Priority, P3)]++
-		}
+		counts.add(hs)
 		return nil
 	})
 	if err != nil {
 		return
 	}
+	e.setDue(nil)
 	for _, l := range e.lanes {
-		c := counts[l.Kind]
+		c := counts.of(l.Kind)
 		for p := range l.waiting {
-			if c == nil {
-				l.waiting[p].Store(0)
-			} else {
-				l.waiting[p].Store(c[p])
-			}
+			l.waiting[p].Store(c[p])
 		}
-		if c != nil {
+		if c != [4]int64{} {
 			l.wake()
+		}
+	}
+}
+
+// dueCounts are batches that are due, by channel and priority.
+type dueCounts map[channels.Kind]*[4]int64
+
+func (d dueCounts) add(hs []Hint) {
+	for _, h := range hs {
+		if d[h.Kind] == nil {
+			d[h.Kind] = new([4]int64)
+		}
+		d[h.Kind][min(h.Priority, P3)]++
+	}
+}
+
+func (d dueCounts) of(k channels.Kind) [4]int64 {
+	if c := d[k]; c != nil {
+		return *c
+	}
+	return [4]int64{}
+}
+
+// setDue notes what only the ledger may know of: a hint may have been lost.
+func (e *Engine) setDue(counts dueCounts) {
+	for _, l := range e.lanes {
+		c := counts.of(l.Kind)
+		for p := range l.due {
+			l.due[p].Store(c[p])
 		}
 	}
 }
@@ -201,12 +222,15 @@ func (e *Engine) sweepOnce(ctx context.Context, whole bool) {
 		source = "rebuild"
 	}
 	seen := make(map[BatchID]bool)
+	counts := dueCounts{}
 	err = e.eachDue(ctx, pages, func(hs []Hint) error {
 		for _, h := range hs {
 			seen[h.Batch] = true
 		}
+		counts.add(hs)
 		return b.push(ctx, source, b.unknown(hs))
 	})
+	e.setDue(counts)
 	b.swept(err == nil && pages == 0, rebuild && err != nil, seen)
 }
 

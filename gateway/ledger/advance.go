@@ -149,12 +149,12 @@ func receive(t tx, now time.Time, id delivery.BatchID, es []delivery.Evidence) (
 			unknown++
 			continue
 		}
-		if p.settle(e.Delta, false) {
-			changed = true
-			if e.Retire {
-				retire = append(retire, e.Index)
-			}
+		before := p.mark(e.Index)
+		applies := p.settle(e.Delta, false)
+		if applies && e.Retire {
+			retire = append(retire, e.Index)
 		}
+		changed = changed || applies || p.mark(e.Index) != before
 	}
 	if !changed {
 		return unknown, nil

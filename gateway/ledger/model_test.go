@@ -89,10 +89,10 @@ func (b *modelBatch) row(i int) delivery.Exception {
 
 func (m *model) settle(b *modelBatch, d delivery.Delta, holder bool) {
 	next, ok := delivery.Settle(b.Marks[d.Index], d, holder)
+	b.Marks[d.Index] = next
 	if !ok {
 		return
 	}
-	b.Marks[d.Index] = next
 	doubts := b.row(d.Index).Doubts + uint8(flag(d.Doubt))
 	b.except(delivery.Exception{
 		Index: d.Index, Attempt: next.Attempt(), Doubts: doubts, Due: d.Due, Fault: d.Fault, Code: d.Code,

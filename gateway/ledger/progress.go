@@ -109,10 +109,10 @@ func (p *progress) unexcept(i int) {
 // settle applies one delta as delivery.Settle says and reports whether it did.
 func (p *progress) settle(d delivery.Delta, holder bool) bool {
 	m, ok := delivery.Settle(p.mark(d.Index), d, holder)
+	p.set(d.Index, m)
 	if !ok {
 		return false
 	}
-	p.set(d.Index, m)
 	if !d.Exception {
 		p.unexcept(d.Index)
 		return true

@@ -68,3 +68,40 @@ func TestRateWhileCommitsAreUneven(t *testing.T) {
 		})
 	}
 }
+
+// Several gateways that share a provider's limit keep to it together, whenever
+// each of them gets to start what it was granted.
+func TestGatewaysShareARate(t *testing.T) {
+	const limit, seconds, nodes = 100, 20, 3
+	bubble(t, func(t *testing.T) {
+		b := &book{kind: channels.SMS, name: "standin", takes: 20 * time.Millisecond}
+		shared := &slotted{}
+		var rigs []*rig
+		for i := range nodes {
+			l := smsLane(b)
+			l.Workers, l.Providers[0].PerSecond = 2, limit
+			r := newRig(t, func(o *Options) { o.Rate, o.Nodes = shared, nodes }, l)
+			var n atomic.Int64
+			r.store.uneven = func() time.Duration {
+				if n.Add(1)%int64(5+i) == 0 {
+					return time.Duration(150*(i+1)) * time.Millisecond
+				}
+				return 2 * time.Millisecond
+			}
+			r.run()
+			for k := range int64(10) {
+				r.send(batch(channels.SMS, 1+1000*k, 1000))
+			}
+			rigs = append(rigs, r)
+		}
+		time.Sleep(seconds * time.Second)
+		calls := b.made()
+		checkRate(t, calls, limit*105/100)
+		if len(calls) < seconds*limit*85/100 {
+			t.Errorf("%d calls in %d s at %d a second", len(calls), seconds, limit)
+		}
+		for _, r := range rigs {
+			r.stop()
+		}
+	})
+}
