@@ -1,7 +1,10 @@
 package gateway
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"os"
@@ -71,14 +74,19 @@ func TestRotateIsKilled(t *testing.T) {
 	for kill := 20 * time.Millisecond; ; kill += max(kill/5, 15*time.Millisecond) {
 		cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestRotateVictim$")
 		cmd.Env = append(os.Environ(), rotateEnv+"="+dir)
+		var said bytes.Buffer
+		cmd.Stdout = &said
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
 		timer := time.AfterFunc(kill, func() { _ = cmd.Process.Kill() })
-		ended := cmd.Wait() == nil
+		err := cmd.Wait()
 		timer.Stop()
-		if ended {
+		if err == nil {
 			break
+		}
+		if cmd.ProcessState.ExitCode() >= 0 {
+			t.Fatalf("it was not killed and has failed: %v\n%s", err, &said)
 		}
 		switch g, err := New(t.Context(), muteOptions(t, data)); {
 		case err == nil:
@@ -127,12 +135,68 @@ func TestRotateIsKilled(t *testing.T) {
 	if err := sink(t.Context(), channels.Receipt{Kind: channels.SMS, Ref: ref, Outcome: channels.Delivered}); err != nil {
 		t.Errorf("a reference from before: %v", err)
 	}
-	if err := sink(t.Context(), channels.Receipt{Kind: channels.SMS, Ref: "A" + ref[1:len(ref)-1] + "_", Outcome: channels.Delivered}); !errors.Is(err, channels.ErrUnknownRef) {
+	forged := []byte(ref)
+	if last := len(forged) - 1; forged[last] == 'A' {
+		forged[last] = 'B'
+	} else {
+		forged[last] = 'A'
+	}
+	if err := sink(t.Context(), channels.Receipt{Kind: channels.SMS, Ref: string(forged), Outcome: channels.Delivered}); !errors.Is(err, channels.ErrUnknownRef) {
 		t.Errorf("a forged reference: %v", err)
 	}
 	g.now = func() time.Time { return time.Now().Add(refKeptFor + time.Hour) }
 	if keys, err := g.oldRefKeys(t.Context(), g.Audience.Vault); err != nil || len(keys) != 0 {
 		t.Errorf("after a month: %d keys, %v", len(keys), err)
+	}
+}
+
+// A vault tells its keys apart by one byte: two keys that share it are as good
+// as others.
+func TestRotateToAKeyOfTheSameByte(t *testing.T) {
+	t.Parallel()
+	seen := map[byte]channels.Secret{}
+	var first, second channels.Secret
+	for i := 0; second == ""; i++ {
+		raw := sha256.Sum256(fmt.Append(nil, i))
+		key := channels.Secret(base64.StdEncoding.EncodeToString(raw[:]))
+		k, err := deriveKeys(key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		v, err := audience.NewVault(k.vault)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if b := v.Seal(channels.SMS, "+84912345678")[0]; seen[b] != "" {
+			first, second = seen[b], key
+		} else {
+			seen[b] = key
+		}
+	}
+	o := muteOptions(t, t.TempDir())
+	o.Config.Keys.Master = first
+	g, err := New(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ids, err := g.Audience.Add(t.Context(), time.Now(), []audience.Endpoint{{Kind: channels.SMS, Commune: "07192", Language: "vi", Basis: audience.Duty, Address: "+84912345678"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	closed(t, g)
+	if r, err := RotateKeys(t.Context(), o.Config, second); err != nil || r.Resealed != 1 || r.Unreadable != 0 {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	o.Config.Keys.Master = second
+	if g, err = New(t.Context(), o); err != nil {
+		t.Fatal(err)
+	}
+	defer closed(t, g)
+	if id, err := g.Audience.Find(t.Context(), channels.SMS, "+84912345678"); err != nil || id != ids[0] {
+		t.Errorf("found %d, %v", id, err)
+	}
+	if open, err := g.Audience.Open(t.Context(), channels.SMS, "07192", "vi", ids); err != nil || open[0] != "+84912345678" {
+		t.Errorf("%v, %v", open, err)
 	}
 }
 
