@@ -3,6 +3,7 @@ package main_test
 import (
 	"net/url"
 	"os"
+	"os/exec"
 	"strconv"
 	"strings"
 	"testing"
@@ -135,4 +136,24 @@ func TestCheckOnlineOfRedis(t *testing.T) {
 	p.refused("redis:", "WRONGPASS")
 	p.changed(closed, `{addr: "127.0.0.1:`+freePort(t)+`"}`)
 	p.refused("redis:", "redis:")
+}
+
+func (p *province) fails(env, stdin string, args ...string) string {
+	p.t.Helper()
+	cmd := exec.CommandContext(p.t.Context(), p.bin, append(args, "--config", p.configFile())...)
+	cmd.Env = append(os.Environ(), "LOA_TOKEN="+env)
+	cmd.Stdin = strings.NewReader(stdin)
+	out, err := cmd.CombinedOutput()
+	if err == nil {
+		p.t.Errorf("loa %v was not refused:\n%s", args, tail(string(out)))
+	}
+	return string(out)
+}
+func (p *province) read(path string) []byte {
+	p.t.Helper()
+	src, err := os.ReadFile(path)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return src
 }

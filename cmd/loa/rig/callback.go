@@ -22,9 +22,9 @@ func (r *Rig) Callback(ref, sid, status string, code int, signed bool) int {
 		form.Set("ErrorCode", strconv.Itoa(code))
 		said = at + "ErrorCode" + form.Get("ErrorCode") + "MessageSid" + sid + "MessageStatus" + status
 	}
-	key := token
+	key := AuthToken
 	if !signed {
-		key = strings.Repeat("0", len(token))
+		key = strings.Repeat("0", len(AuthToken))
 	}
 	mac := hmac.New(sha1.New, []byte(key))
 	_, _ = mac.Write([]byte(said)) // a hash never fails

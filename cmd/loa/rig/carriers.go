@@ -21,8 +21,8 @@ func (r *Rig) SecondBooks() string { return filepath.Join(r.Dir, "smpp.books") }
 
 // secondWay is the second carrier's channel of the configuration.
 func (r *Rig) secondWay() string {
-	return fmt.Sprintf("  - {driver: smpp, origin: %q, cost: 2, per_second: %d, settings: {address: %q, system_id: loa, password: %s, from: %s, timeout: %s, window: %d}}\n",
-		r.second, r.Options.PerSecond, r.second, token, Sender, r.Options.CallTimeout, SMSWorkers*SMSWindow)
+	return fmt.Sprintf("  - {driver: smpp, origin: %q, cost: 2, prefixes: [%s], per_second: %d, settings: {address: %q, system_id: loa, password: %s, from: %s, timeout: %s, window: %d}}\n",
+		r.second, quoted(r.Options.SecondPrefixes), r.Options.PerSecond, r.second, Password, Sender, r.Options.CallTimeout, SMSWorkers*SMSWindow)
 }
 
 // secondCopies counts, by number, the whole messages that the second carrier

@@ -132,9 +132,9 @@ channels:
   - {driver: twilio, origin: %q, workers: %d, window: %d, per_second: %d, cost: 1, settings: {account_sid: %s, auth_token: %s, from: %s, base_url: %q, timeout: %s, concurrency: %d}}
   - {driver: vapid, origin: %q, workers: %d, window: %d, settings: {subject: "mailto:test@loa.invalid", private_key: %s}}
   - {driver: hub, workers: %d, settings: {per_address: 100000}}
-%s%s`, n.Data(), n.Listen, r.Door.Addr(), ledger, r.Options.Redis, r.Options.LogLevel, master,
+%s%s`, n.Data(), n.Listen, r.Door.Addr(), ledger, r.Options.Redis, r.Options.LogLevel, Master,
 		agency.Long, agency.LongEN, agency.Short, agency.ShortEN, r.Options.ResendAfter, r.Options.RetryAfter, speak, registered,
-		carrier, SMSWorkers, SMSWindow, r.Options.PerSecond, Account, token, Sender, carrier, r.Options.CallTimeout, SMSWorkers*SMSWindow,
+		carrier, SMSWorkers, SMSWindow, r.Options.PerSecond, Account, AuthToken, Sender, carrier, r.Options.CallTimeout, SMSWorkers*SMSWindow,
 		push, PushWorkers, PushWindow, r.pushKey.Reveal(), AppWorkers, ways, r.Options.Extra)
 	if err := os.WriteFile(n.ConfigFile(), []byte(text), 0o600); err != nil {
 		r.Fatal(err)
@@ -156,9 +156,7 @@ func (n *Node) Loa(token, stdin string, args ...string) string {
 func (n *Node) TryLoa(token, stdin string, args ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(n.r.Context(), time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, n.r.Bin, append(args, "--config", n.ConfigFile())...) // #nosec G204 -- our own program
-	cmd.Env = append(append(os.Environ(), n.Env...), "LOA_TOKEN="+token)
-	cmd.Stdin = strings.NewReader(stdin)
+	cmd := n.command(ctx, token, stdin, args...)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	if err := cmd.Run(); err != nil {
@@ -167,11 +165,25 @@ func (n *Node) TryLoa(token, stdin string, args ...string) (string, error) {
 	return stdout.String(), nil
 }
 
+// Command is a command of the program with a person's token, not started yet.
+// It ends with the test at the latest.
+func (n *Node) Command(token, stdin string, args ...string) *exec.Cmd {
+	return n.command(n.r.Context(), token, stdin, args...)
+}
+
+func (n *Node) command(ctx context.Context, token, stdin string, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, n.r.Bin, append(args, "--config", n.ConfigFile())...) // #nosec G204 -- our own program
+	cmd.Env = append(append(os.Environ(), n.Env...), "LOA_TOKEN="+token)
+	cmd.Stdin = strings.NewReader(stdin)
+	return cmd
+}
+
 var tokenForm = regexp.MustCompile(`loa_[A-Za-z0-9_-]+`)
 
-func (r *Rig) person(n *Node, name string) string {
+// Person adds somebody who may act on alerts and returns their token.
+func (r *Rig) Person(name string) string {
 	r.Helper()
-	out := n.Loa("", "", "person", "add", name, "--territory", "22")
+	out := r.alive().Loa("", "", "person", "add", name, "--territory", "22")
 	found := tokenForm.FindString(out)
 	if found == "" {
 		r.Fatalf("no token in %q", out)
@@ -205,7 +217,7 @@ func (n *Node) AwaitReady(within time.Duration) {
 			n.r.Fatalf("%s ended: %v\n%s", n.Name, n.Err(), n.Said())
 		default:
 		}
-		status, body, err := n.get("/readyz")
+		status, body, err := n.Get("/readyz")
 		if err != nil {
 			return false, err.Error()
 		}
@@ -227,8 +239,8 @@ func (n *Node) Freeze() { n.Signal(syscall.SIGSTOP) }
 // Thaw ends Freeze.
 func (n *Node) Thaw() { n.Signal(syscall.SIGCONT) }
 
-// get asks the node itself for a page.
-func (n *Node) get(path string) (status int, body string, err error) {
+// Get asks the node itself for a page.
+func (n *Node) Get(path string) (status int, body string, err error) {
 	ctx, cancel := context.WithTimeout(n.r.Context(), 10*time.Second)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+n.Listen+path, nil)
@@ -247,7 +259,7 @@ func (n *Node) get(path string) (status int, body string, err error) {
 // Ready is what the node says of its readiness.
 func (n *Node) Ready() string {
 	n.r.Helper()
-	_, body, err := n.get("/readyz")
+	_, body, err := n.Get("/readyz")
 	if err != nil {
 		return err.Error()
 	}
@@ -257,7 +269,7 @@ func (n *Node) Ready() string {
 // Metric sums the samples of a metric that have all the labels given.
 func (n *Node) Metric(name string, labels ...string) float64 {
 	n.r.Helper()
-	status, body, err := n.get("/metrics")
+	status, body, err := n.Get("/metrics")
 	if err != nil || status != http.StatusOK {
 		n.r.Fatalf("/metrics: %d, %v", status, err)
 	}

@@ -93,3 +93,6 @@ func (r *Rig) OpenCalls() int {
 
 // Token is the author's (0) or the approver's (1).
 func (r *Rig) Token(i int) string { return r.tokens[i] }
+
+// PushKey is the private key that pushes are signed with.
+func (r *Rig) PushKey() channels.Secret { return r.pushKey }

@@ -15,7 +15,7 @@ func (n *Node) ServeOrEnd() {
 			return true, ""
 		default:
 		}
-		status, body, err := n.get("/readyz")
+		status, body, err := n.Get("/readyz")
 		return err == nil && status == http.StatusOK, body
 	})
 }

@@ -23,10 +23,11 @@ import (
 
 // What every rig's configuration says.
 const (
-	Account = "AC00000000000000000000000000000001"
-	Sender  = "QuangNinh"
-	token   = "0123456789abcdef0123456789abcdef"
-	master  = "S2V5IG9mIGEgdGVzdCwgMzIgYnl0ZXMgbG9uZy4uLiE="
+	Account   = "AC00000000000000000000000000000001"
+	Sender    = "QuangNinh"
+	AuthToken = "0123456789abcdef0123456789abcdef" // of the carrier's account
+	Password  = "fedcba9876543210fedcba9876543210" // of the second carrier's, #nosec G101 -- of a test
+	Master    = "S2V5IG9mIGEgdGVzdCwgMzIgYnl0ZXMgbG9uZy4uLiE="
 )
 
 // Options say what kind of province is played.
@@ -50,8 +51,9 @@ type Options struct {
 	RetryAfter  time.Duration // after a report that a phone could not be reached; default ten minutes
 	CallTimeout time.Duration // of a call to the carrier; default 10 s
 	// Second adds a carrier that speaks SMPP, the dearer of the two.
-	Second     bool
-	SecondArgs []string // how it misbehaves
+	Second         bool
+	SecondPrefixes []string // of the numbers that it is preferred for
+	SecondArgs     []string // how it misbehaves
 	// Extra is added to the configuration, its lines as they stand.
 	Extra string
 	// Before and BeforePush are asked for the address that the gateway uses
@@ -136,7 +138,7 @@ func New(t testing.TB, o Options) *Rig {
 	}
 	r.draw()
 	node := r.addNode()
-	r.tokens = [2]string{r.person(node, "Nguyễn Thị Soạn"), r.person(node, "Trần Văn Duyệt")}
+	r.tokens = [2]string{r.Person("Nguyễn Thị Soạn"), r.Person("Trần Văn Duyệt")}
 	r.subscribe(node)
 	return r
 }
@@ -144,7 +146,7 @@ func New(t testing.TB, o Options) *Rig {
 // standin starts a provider and returns the base of its URLs.
 func (r *Rig) standin(kind, books string, args ...string) (*Process, string) {
 	r.Helper()
-	p := Start(r, []string{"LOA_STANDIN_TOKEN=" + token, "LOA_STANDIN_PASSWORD=" + token}, r.Bin, append([]string{"standin", kind, "--books", books}, args...)...)
+	p := Start(r, []string{"LOA_STANDIN_TOKEN=" + AuthToken, "LOA_STANDIN_PASSWORD=" + Password}, r.Bin, append([]string{"standin", kind, "--books", books}, args...)...)
 	line, err := bufio.NewReader(p.Stdout).ReadString('\n')
 	if err != nil {
 		r.Fatalf("the %s stand-in: %v: %s", kind, err, p.Said())

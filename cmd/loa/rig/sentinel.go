@@ -90,7 +90,16 @@ func (r *Redis) MasterAddr() string {
 func (g *Guarded) Config() string {
 	var addrs []string
 	for _, s := range g.Sentinels {
-		addrs = append(addrs, strconv.Quote(s.Addr))
+		addrs = append(addrs, s.Addr)
 	}
-	return fmt.Sprintf("{password: %q, sentinel: {master: loa, addrs: [%s]}}", g.Master.password, strings.Join(addrs, ", "))
+	return fmt.Sprintf("{password: %q, sentinel: {master: loa, addrs: [%s]}}", g.Master.password, quoted(addrs))
+}
+
+// quoted writes the items of a list.
+func quoted(all []string) string {
+	items := make([]string, len(all))
+	for i, s := range all {
+		items[i] = strconv.Quote(s)
+	}
+	return strings.Join(items, ", ")
 }
