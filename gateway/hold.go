@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"slices"
 	"strings"
@@ -31,6 +32,9 @@ type HoldStatus struct {
 	Seen       int64         `json:"seen,omitempty"`  // by a mirror
 	First      string        `json:"first,omitempty"` // person whose release was the first
 	Waiting    []HoldWaiting `json:"waiting"`
+	// ReconcileFor is how many seconds a reconciliation takes at least: everybody
+	// about whom a provider can be asked, at the pace of lookups.
+	ReconcileFor int `json:"reconcileSeconds"`
 }
 
 // HoldWaiting is what a release would send of one alert on one channel. An alert
@@ -118,8 +122,17 @@ func (g *Gateway) HoldStatus(ctx context.Context) (HoldStatus, error) {
 	if s.First != "" && g.now().Sub(s.FirstAt) <= ledger.ReleaseWithin {
 		out.First = s.First
 	}
-	out.Waiting, err = g.waiting(ctx)
-	return out, err
+	if out.Waiting, err = g.waiting(ctx); err != nil {
+		return out, err
+	}
+	seconds := 0.0
+	for _, w := range out.Waiting {
+		if w.CanAsk {
+			seconds += float64(w.Pending+w.Doubt) / g.Engine.AskPace(w.Channel)
+		}
+	}
+	out.ReconcileFor = int(math.Ceil(seconds))
+	return out, nil
 }
 
 // waiting lists what would be sent, with the communes of its alert.

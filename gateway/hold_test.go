@@ -121,6 +121,9 @@ func TestReconcile(t *testing.T) {
 	if n := pendingNow(t, g); n != people {
 		t.Fatalf("%d pending before", n)
 	}
+	if s, err := g.HoldStatus(t.Context()); err != nil || s.ReconcileFor != 3 { // 130 at 50 a second
+		t.Errorf("it will take %d s, %v", s.ReconcileFor, err)
+	}
 	var sum delivery.Recalled
 	steps := 0
 	for from := ""; ; {

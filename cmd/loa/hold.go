@@ -94,7 +94,11 @@ func tellHold(w io.Writer, s gateway.HoldStatus) error {
 		}
 		_, _ = fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%d\t%d\t%s\n", x.Alert, x.Code, x.Approved.Local().Format(time.DateTime), channel, x.Pending, x.Doubt, list)
 	}
-	return t.Flush()
+	if err := t.Flush(); err != nil || s.ReconcileFor == 0 {
+		return err
+	}
+	_, err := fmt.Fprintf(w, "Asking the providers' lists about all of them takes at least %s.\n", time.Duration(s.ReconcileFor)*time.Second)
+	return err
 }
 
 func newHoldReconcileCommand(path *string) *cobra.Command {
@@ -103,8 +107,8 @@ func newHoldReconcileCommand(path *string) *cobra.Command {
 		Use:   "reconcile",
 		Short: "Ask the providers' lists whom they have sent to already, and record them",
 		Long: `Asks the providers that have a list of what they took about everybody whom the
-ledger believes pending or in doubt, one by one at the pace that lookups may
-have, and records those whom a list names as accepted, so that they are not sent
+ledger believes pending or in doubt, several at once and at the pace that lookups
+may have ("hold status" tells how long that takes), and records those whom a list names as accepted, so that they are not sent
 to again. Channels whose providers have no list (web push, SMPP) stay as they
 are. It can be interrupted and begun again.`,
 		Args: cobra.NoArgs,

@@ -219,16 +219,21 @@ const (
 	asksFree = 50
 )
 
+// askLimit is how many lookups a second the provider may be asked for.
+func (p *provider) askLimit() float64 {
+	if p.perSecond <= 0 {
+		return asksFree
+	}
+	return max(1, askShare*float64(p.perSecond)/float64(p.nodes))
+}
+
 // takeAsks asks for up to n lookups, which wait for the same rate as sends and
 // never use more than their share of it.
 func (p *provider) takeAsks(n int, now time.Time) (int, time.Duration) {
 	if wait := p.ready(now); wait > 0 {
 		return 0, wait
 	}
-	limit := float64(asksFree)
-	if p.perSecond > 0 {
-		limit = max(1, askShare*float64(p.perSecond)/float64(p.nodes))
-	}
+	limit := p.askLimit()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.asking.take(limit, limit/burstSlots, n, now)
