@@ -78,6 +78,7 @@ func (e *Engine) Add(cfg Lane) error {
 		advanceRecipients: e.m.window.WithLabelValues(string(cfg.Kind)),
 		claimSeconds:      e.m.claim.WithLabelValues(string(cfg.Kind)),
 	}
+	l.busiest.Store(uint32(P3))
 	for i := range cfg.Workers {
 		l.workers = append(l.workers, newWorker(e, l, fmt.Sprintf("%s/%s/%d", e.opt.Node, cfg.Kind, i)))
 	}

@@ -19,7 +19,7 @@ type lane struct {
 	active                                          [4]atomic.Int32 // leases held here, by priority
 	advanceSeconds, advanceRecipients, claimSeconds prometheus.Observer
 	waiting                                         [4]atomic.Int64 // hints not done (or batches due, without a queue), as last seen
-	due                                             [4]atomic.Int64 // batches nobody holds, as the sweeper last found them
+	busiest                                         atomic.Uint32   // highest priority that has work, as the ledger last said
 	empty                                           [4]atomic.Int64 // when a pop that asked for the priority last found nothing, Unix nanoseconds
 	seen                                            [4]sighting     // of the poller alone
 	texts                                           texts
@@ -33,11 +33,11 @@ type lane struct {
 // only the ledger. Nothing below it may start.
 func (l *lane) floor() Priority {
 	for p := range P3 {
-		if l.active[p].Load() > 0 || l.waiting[p].Load() > 0 || l.due[p].Load() > 0 {
-			return p
+		if l.active[p].Load() > 0 || l.waiting[p].Load() > 0 {
+			return min(p, Priority(l.busiest.Load()))
 		}
 	}
-	return P3
+	return min(P3, Priority(l.busiest.Load()))
 }
 
 // phantomAfter is how long a count of hints may stand still, with nothing to

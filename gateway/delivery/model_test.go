@@ -259,6 +259,17 @@ func (s *modelStore) Dead(_ context.Context, _ time.Time, ids []alert.ID) ([]ale
 	return slices.DeleteFunc(slices.Clone(ids), func(id alert.ID) bool { return !s.dead[id] }), s.fail
 }
 
+func (s *modelStore) Busiest(_ context.Context, now time.Time, kind channels.Kind) (Priority, error) {
+	defer s.enter()()
+	busiest := P3
+	for _, b := range s.batches {
+		if b.Kind == kind && s.live(b, now) && (!b.free(now) || b.due(now)) {
+			busiest = min(busiest, b.Priority)
+		}
+	}
+	return busiest, s.fail
+}
+
 func (s *modelStore) Outstanding(_ context.Context, kind channels.Kind) (int, error) {
 	defer s.enter()()
 	n := 0

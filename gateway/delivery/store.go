@@ -83,6 +83,9 @@ type Store interface {
 	// Due lists batches of live alerts that are due and not leased, ordered by
 	// (priority, batch), after the given one; for the sweeper.
 	Due(ctx context.Context, now time.Time, after Hint, limit int) ([]Hint, error)
+	// Busiest is the highest priority of the channel that has work: batches of
+	// live alerts that are due, or leased to whomever. P3 if there is none.
+	Busiest(ctx context.Context, now time.Time, kind channels.Kind) (Priority, error)
 	// Locate finds a person's delivery by endpoint: for receipts of installs.
 	Locate(ctx context.Context, id alert.ID, revision int, kind channels.Kind, endpoint int64) (BatchID, int, uint8, error)
 	// Dead lists which of the alerts may not be sent any more.

@@ -98,6 +98,7 @@ func (e *Engine) askWaiting(ctx context.Context) bool {
 // countDue learns the waiting priorities from the ledger and wakes the workers
 // that have something to claim.
 func (e *Engine) countDue(ctx context.Context) {
+	e.askBusiest(ctx)
 	counts := dueCounts{}
 	err := e.eachDue(ctx, sweepPages, func(hs []Hint) error {
 		counts.add(hs)
@@ -106,7 +107,6 @@ func (e *Engine) countDue(ctx context.Context) {
 	if err != nil {
 		return
 	}
-	e.setDue(nil)
 	for _, l := range e.lanes {
 		c := counts.of(l.Kind)
 		for p := range l.waiting {
@@ -137,13 +137,16 @@ func (d dueCounts) of(k channels.Kind) [4]int64 {
 	return [4]int64{}
 }
 
-// setDue notes what only the ledger may know of: a hint may have been lost.
-func (e *Engine) setDue(counts dueCounts) {
+// askBusiest learns what has work from the ledger, which knows of hints that
+// were lost and of batches that other nodes hold.
+func (e *Engine) askBusiest(ctx context.Context) {
 	for _, l := range e.lanes {
-		c := counts.of(l.Kind)
-		for p := range l.due {
-			l.due[p].Store(c[p])
+		p, err := e.opt.Store.Busiest(ctx, e.opt.Now(), l.Kind)
+		if err != nil {
+			e.m.failures.WithLabelValues("due").Inc()
+			return
 		}
+		l.busiest.Store(uint32(min(p, P3)))
 	}
 }
 
@@ -201,6 +204,7 @@ func (e *Engine) sweep(ctx context.Context) {
 }
 
 func (e *Engine) sweepOnce(ctx context.Context, whole bool) {
+	e.askBusiest(ctx)
 	b := &e.belt
 	began := mono()
 	ask, cancel := context.WithTimeout(ctx, pollTimeout)
@@ -222,15 +226,12 @@ func (e *Engine) sweepOnce(ctx context.Context, whole bool) {
 		source = "rebuild"
 	}
 	seen := make(map[BatchID]bool)
-	counts := dueCounts{}
 	err = e.eachDue(ctx, pages, func(hs []Hint) error {
 		for _, h := range hs {
 			seen[h.Batch] = true
 		}
-		counts.add(hs)
 		return b.push(ctx, source, b.unknown(hs))
 	})
-	e.setDue(counts)
 	b.swept(err == nil && pages == 0, rebuild && err != nil, seen)
 }
 

@@ -125,6 +125,9 @@ var acts = []mutation{
 		}
 		return false
 	}, nil},
+	{"a correction overtakes a second call of its alert, which the first's receipt does not end", "I12", func(w *world, r *rand.Rand) bool {
+		return w.overtakes(2)
+	}, nil},
 	{"a correction overtakes its alert", "I12", func(w *world, r *rand.Rand) bool {
 		b := w.of("A", channels.WebPush)[0]
 		answers := where(w.events, func(e Event) bool { return e.Kind == KindAnswer && e.Batch == b.Batch && e.T > w.stopAt })
@@ -137,6 +140,23 @@ var acts = []mutation{
 		w.events[answers[0]].T = w.events[first[0]].T + 1
 		return true
 	}, nil},
+}
+
+// overtakes lets the correction of A begin before the answer of A's last call on
+// web push, after a receipt of another attempt.
+func (w *world) overtakes(attempt uint8) bool {
+	b := w.of("A", channels.WebPush)[0]
+	answers := where(w.events, func(e Event) bool { return e.Kind == KindAnswer && e.Batch == b.Batch && e.T > w.stopAt })
+	first := where(w.events, func(e Event) bool {
+		return e.Kind == KindRequest && w.batches[e.Batch-1].Alert == "K" && w.batches[e.Batch-1].IDs[e.Index] == b.IDs[0]
+	})
+	if len(answers) == 0 || len(first) == 0 {
+		return false
+	}
+	begun := w.events[first[0]].T
+	w.events[answers[0]].T = begun + 1
+	w.events = append(w.events, Event{T: begun - 1, Kind: KindReceipt, Batch: b.Batch, Index: w.events[answers[0]].Index, Attempt: attempt, Outcome: "delivered"})
+	return true
 }
 
 // correct changes one cut of the correction on web push.

@@ -37,6 +37,27 @@ func TestValidHistories(t *testing.T) {
 	}
 }
 
+// A receipt of the same attempt ends a call: what the provider has cannot be
+// overtaken.
+func TestReceiptEndsACall(t *testing.T) {
+	t.Parallel()
+	shown := 0
+	for seed := range 40 {
+		w := example(seed)
+		if !w.overtakes(1) {
+			continue
+		}
+		shown++
+		r := Check(Of(w.sealed()...), w.params)
+		if v := r.Of("I12"); v.State != Valid {
+			t.Errorf("seed %d:\n%s", seed, v)
+		}
+	}
+	if shown == 0 {
+		t.Error("no history had a correction")
+	}
+}
+
 // What a history lacks makes a verdict unknown, never valid.
 func TestLackingHistories(t *testing.T) {
 	t.Parallel()

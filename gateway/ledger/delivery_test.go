@@ -83,6 +83,67 @@ func TestAdvanceSettlesAndStarts(t *testing.T) {
 	})
 }
 
+// What has work keeps lower priorities back, whoever holds it.
+func TestBusiest(t *testing.T) {
+	t.Parallel()
+	both(t, func(t *testing.T, open opener) {
+		l := open(t, Options{})
+		c := approve(t, l, "a1")
+		busiest := func(at time.Time, want delivery.Priority) {
+			t.Helper()
+			if got := got(l.Delivery().Busiest(t.Context(), at, channels.SMS))(t); got != want {
+				t.Errorf("busiest %d, want %d", got, want)
+			}
+		}
+		busiest(noon, delivery.P3)
+		first, second := batch("a1", 1, 1), batch("a1", 10, 1)
+		first.Priority, second.Priority = delivery.P1, delivery.P0
+		ids := cut(t, l, "a1", first, second)
+		busiest(noon, delivery.P0)
+		fence := claim(t, l, noon, ids[1])[0].Fence
+		busiest(noon, delivery.P0)
+		advance(t, l, noon, delivery.Step{Batch: ids[1], Fence: fence, Start: []int{0}})
+		later := noon.Add(time.Minute)
+		advance(t, l, noon, delivery.Step{Batch: ids[1], Fence: fence, Return: true, Settle: []delivery.Delta{
+			{Index: 0, Attempt: 1, Outcome: channels.Pending, Exception: true, Due: later, Fault: channels.FaultTransient, At: noon},
+		}})
+		busiest(noon, delivery.P1)
+		busiest(later, delivery.P0)
+		same(t, "another channel", delivery.P3, got(l.Delivery().Busiest(t.Context(), later, channels.WebPush))(t))
+		stop(t, l, c, alert.Stopped)
+		busiest(later, delivery.P3)
+	})
+}
+
+// A call that is still open after an earlier one was proved to have arrived
+// keeps the correction back, as one that is the only one does.
+func TestSecondCallHoldsTheCorrectionBack(t *testing.T) {
+	t.Parallel()
+	both(t, func(t *testing.T, open opener) {
+		l := open(t, Options{})
+		c := approve(t, l, "a1")
+		id := cut(t, l, "a1", batch("a1", 1, 2))[0]
+		fence := claim(t, l, noon, id)[0].Fence
+		advance(t, l, noon, delivery.Step{Batch: id, Fence: fence, Start: []int{0, 1}})
+		advance(t, l, noon, delivery.Step{Batch: id, Fence: fence, Settle: []delivery.Delta{
+			{Index: 0, Attempt: 1, Outcome: channels.Ambiguous, Exception: true, Doubt: true, Due: noon, At: noon},
+			{Index: 1, Attempt: 1, Outcome: channels.Delivered},
+		}})
+		same(t, "sent once more", 1, advance(t, l, noon, delivery.Step{Batch: id, Fence: fence, Start: []int{0}}).Started)
+		_, err := l.Delivery().Receive(t.Context(), noon, []delivery.Evidence{{Batch: id, Delta: delivery.Delta{Index: 0, Attempt: 1, Outcome: channels.Delivered}}})
+		must(t, err)
+		stop(t, l, c, alert.Stopped)
+		r := dispatch.Reached{Alert: "a1", Revision: 1, Settled: true}
+		cell := dispatch.Cell{Kind: channels.SMS, Commune: batch("a1", 1, 2).Commune, Language: "vi"}
+		reached := func() []int64 { return got(l.Dispatch().ReachedIDs(t.Context(), r, cell, 0, 10))(t) }
+		same(t, "while the second call is open", []int64{3}, reached())
+		same(t, "in flight", 1, got(l.Dispatch().InFlight(t.Context(), r))(t))
+		advance(t, l, noon, delivery.Step{Batch: id, Fence: fence, Return: true, Settle: []delivery.Delta{{Index: 0, Attempt: 2, Outcome: channels.Accepted}}})
+		same(t, "after it", []int64{1, 3}, reached())
+		same(t, "in flight after it", 0, got(l.Dispatch().InFlight(t.Context(), r))(t))
+	})
+}
+
 func TestStopStartsNothingMore(t *testing.T) {
 	t.Parallel()
 	both(t, func(t *testing.T, open opener) {

@@ -56,6 +56,35 @@ func (l deliveryStore) Due(ctx context.Context, now time.Time, after delivery.Hi
 	return hints[:min(limit, len(hints))], nil
 }
 
+// Busiest looks at leased batches too, nothing while the ledger is on hold.
+func (l deliveryStore) Busiest(ctx context.Context, now time.Time, kind channels.Kind) (delivery.Priority, error) {
+	busiest := delivery.P3
+	code, err := kindCode(kind)
+	if err != nil {
+		return busiest, err
+	}
+	err = l.db.read(ctx, func(t tx) error {
+		busiest = delivery.P3
+		if held, err := onHold(t, ""); err != nil || held {
+			return err
+		}
+		clock, err := t.clock()
+		if err != nil {
+			return err
+		}
+		at := ns(now)
+		_, err = one(t, `SELECT p.priority FROM progress p JOIN alert_case a ON a.id = p.alert
+ WHERE p.kind = ? AND p.due_at IS NOT NULL AND (p.due_at <= ? OR p.until > ? AND p.boot = ?)
+ AND p.expires > ? AND a.state = 'approved' AND a.expires > ? ORDER BY p.priority, p.batch LIMIT 1`,
+			[]any{code, at, clock, t.boot(), at, at}, &busiest)
+		return err
+	})
+	if err != nil {
+		return delivery.P3, fmt.Errorf("ledger: busiest: %w", err)
+	}
+	return busiest, nil
+}
+
 // Locate finds a person's delivery by endpoint. It looks in the endpoint's
 // cell first, then, if it has moved since, everywhere.
 func (l deliveryStore) Locate(ctx context.Context, id alert.ID, revision int, kind channels.Kind, endpoint int64) (delivery.BatchID, int, uint8, error) {

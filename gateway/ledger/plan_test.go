@@ -41,6 +41,7 @@ func TestHotQueriesUseTheirIndexes(t *testing.T) {
 		"retire": func() error { return a.Retire(ctx, []int64{1}, now, "test") },
 		"due":    func() error { _, err := d.Due(ctx, now, delivery.Hint{}, 10); return err },
 		"open":   func() error { _, err := d.Outstanding(ctx, channels.SMS); return err },
+		"busy":   func() error { _, err := d.Busiest(ctx, now, channels.SMS); return err },
 		"claim": func() error {
 			_, err := d.Claim(ctx, delivery.ClaimRequest{Kind: channels.SMS, Max: 4, Now: now})
 			return err
