@@ -10,6 +10,7 @@ import (
 	"loa/channels"
 	"loa/gateway/alert"
 	"loa/gateway/area"
+	"loa/gateway/coverage"
 	"loa/gateway/desk"
 	"loa/gateway/ledger"
 	"loa/gateway/render"
@@ -123,6 +124,11 @@ func (l *liveList) message(rev *alert.Revision, commune area.Code, language stri
 		Alert: string(rev.Alert), Revision: rev.Number, Code: rev.Code, Status: channels.Actual, Urgent: info.Severity.Grave(),
 		Language: language, Expires: info.Expires, Body: out.Body,
 	}, nil
+}
+
+// Second counts whom of an alert one more send will follow.
+func (g *Gateway) Second(ctx context.Context, id alert.ID, revision int) (coverage.Second, error) {
+	return g.ledger.Second(ctx, id, revision)
 }
 
 // Outstanding counts the batches of live alerts in which a send or a second

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"loa/channels"
+	"loa/gateway/coverage"
 	"loa/gateway/web/api"
 )
 
@@ -229,7 +230,7 @@ func (f *alertFlags) follow(ctx context.Context, c *client, out io.Writer, id st
 	}
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
-	last := ""
+	last, failures := "", coverage.Failures{}
 	for {
 		var a api.Alert
 		if err := c.call(ctx, r, &a); err != nil {
@@ -238,7 +239,7 @@ func (f *alertFlags) follow(ctx context.Context, c *client, out io.Writer, id st
 		if a.Coverage == nil {
 			return fmt.Errorf("%s is %s: nothing is being sent", id, a.State)
 		}
-		if line := progress(a.Coverage); line != last {
+		if line := progress(a.Coverage, &failures); line != last {
 			last = line
 			if _, err := fmt.Fprintln(out, line); err != nil {
 				return err
@@ -260,13 +261,17 @@ func waits(c *api.Coverage) string {
 	return fmt.Sprintf("%d wait for a second attempt, the next is due at %s", c.Again, c.Next.Format(time.TimeOnly))
 }
 
-// progress is one line of counts.
-func progress(c *api.Coverage) string {
+// progress is one line of counts. Who will be sent to once more has not failed.
+func progress(c *api.Coverage, failures *coverage.Failures) string {
 	var parts []string
 	for _, cell := range c.Channels {
 		part := []string{fmt.Sprintf("%s %d:", cell.Kind, cell.Eligible)}
 		for _, o := range outcomes {
-			if n := cell.Outcomes[o.String()]; n > 0 {
+			n := cell.Outcomes[o.String()]
+			if o == channels.Failed {
+				n = failures.Lasting(cell.Kind, n, c.Again)
+			}
+			if n > 0 {
 				part = append(part, fmt.Sprintf("%d %s", n, o))
 			}
 		}

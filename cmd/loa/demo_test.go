@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"loa/channels"
+	"loa/cmd/loa/rig"
 	"loa/configs"
 	"loa/gateway/demo"
 	"loa/templates"
@@ -45,6 +46,9 @@ func TestDemoOnce(t *testing.T) {
 	}
 	if app := r.Channels[channels.App]; app.Delivered != app.Eligible {
 		t.Errorf("app: %+v: every install acknowledges", app)
+	}
+	if len(rig.Steady(t, `^SMS +\d+/900 .* (\d+) không gửi được`, out.String())) < 2 || strings.Contains(out.String(), "0/0 ") {
+		t.Error("the first lines do not count everybody:\n" + out.String())
 	}
 	if !strings.Contains(out.String(), "Đặc khu Cô Tô") {
 		t.Error("there is no table of communes")

@@ -10,6 +10,7 @@ import (
 
 	"loa/channels"
 	carrier "loa/channels/sms/standin"
+	"loa/cmd/loa/rig"
 )
 
 // TestWaitForTheSecondAttempt: a fifth of the numbers is bad, some of them only
@@ -59,6 +60,7 @@ func TestWaitForTheSecondAttempt(t *testing.T) {
 	if want := " wait for a second attempt, the next is due at "; !strings.Contains(said.String(), want) {
 		t.Errorf("--wait does not say %q:\n%s", want, said.String())
 	}
+	rig.Steady(t, `^sms \d+:.* (\d+) failed`, said.String())
 	entries, err := carrier.ReadBooks(filepath.Join(p.dir, "sms.books"))
 	if err != nil {
 		t.Fatal(err)

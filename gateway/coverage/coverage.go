@@ -68,6 +68,29 @@ type Second struct {
 	Next    time.Time
 }
 
+// Failures counts, for whoever follows an alert, those who have failed for good.
+// A carrier reports late that a message did not arrive, and a second send then
+// follows: whoever may be waiting for one is not counted yet. While some wait
+// the count is a lower bound that never falls; when nobody does it is exact.
+// The zero Failures has seen nothing.
+type Failures struct{ seen map[channels.Kind]int }
+
+// Lasting is how many of a channel's failed stay so, when so many of the alert
+// wait for a second send.
+func (f *Failures) Lasting(k channels.Kind, failed, waiting int) int {
+	if k != channels.SMS {
+		return failed
+	}
+	if f.seen == nil {
+		f.seen = make(map[channels.Kind]int)
+	}
+	if waiting > 0 {
+		failed = max(f.seen[k], failed-waiting)
+	}
+	f.seen[k] = failed
+	return failed
+}
+
 // Totals sums cells by channel.
 func Totals(cells []Cell) map[channels.Kind]Cell {
 	sums := make(map[channels.Kind]Cell)

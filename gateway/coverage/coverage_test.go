@@ -29,6 +29,23 @@ func TestEveryRecipientIsCountedOnce(t *testing.T) {
 	}
 }
 
+// TestFailuresNeverFall follows an alert with numbers that are called again: of
+// four reported as not arrived one fails for good, as do three at once.
+func TestFailuresNeverFall(t *testing.T) {
+	t.Parallel()
+	var f Failures
+	for i, c := range []struct{ failed, waiting, want int }{
+		{0, 0, 0}, {3, 0, 3}, {5, 2, 3}, {5, 4, 3}, {7, 6, 3}, {6, 4, 3}, {5, 2, 3}, {4, 1, 3}, {4, 0, 4},
+	} {
+		if got := f.Lasting(channels.SMS, c.failed, c.waiting); got != c.want {
+			t.Errorf("step %d: %d of %d failed with %d waiting, want %d", i, got, c.failed, c.waiting, c.want)
+		}
+		if got := f.Lasting(channels.WebPush, 7, c.waiting); got != 7 {
+			t.Errorf("step %d: push: %d, want 7", i, got)
+		}
+	}
+}
+
 func TestTotals(t *testing.T) {
 	t.Parallel()
 	a, b := full(channels.SMS), full(channels.SMS)

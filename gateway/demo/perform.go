@@ -112,10 +112,7 @@ func (p *play) address() error {
 }
 
 func (p *play) mix() string {
-	counts := map[channels.Kind]int{}
-	for _, r := range p.people {
-		counts[r.kind]++
-	}
+	counts := p.byKind()
 	var parts []string
 	for _, s := range shares {
 		parts = append(parts, fmt.Sprintf("%s %d", kindName(s.kind), counts[s.kind]))

@@ -42,8 +42,12 @@ func (p *play) watch(ctx context.Context) error {
 	defer cancel()
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
-	drawn, lines := 0, 0
+	drawn, lines, shown := 0, 0, progress{people: p.byKind()}
 	for {
+		second, err := p.g.Second(bound, p.alert, 1)
+		if err != nil {
+			return err
+		}
 		cells, err := p.g.Coverage.Cells(bound, p.alert, 1)
 		if err != nil {
 			return err
@@ -55,9 +59,9 @@ func (p *play) watch(ctx context.Context) error {
 		}
 		switch {
 		case p.Terminal:
-			drawn = p.bars(totals, drawn)
+			drawn = p.bars(shown.look(totals, second.Waiting), drawn)
 		case ended || lines%8 == 0:
-			p.lines(totals)
+			p.lines(shown.look(totals, second.Waiting))
 		}
 		lines++
 		if ended {
@@ -107,31 +111,21 @@ func reached(c coverage.Cell) int {
 
 const barWidth = 30
 
-func (p *play) bars(totals map[channels.Kind]coverage.Cell, drawn int) int {
+func (p *play) bars(rows []row, drawn int) int {
 	if drawn > 0 {
 		_, _ = fmt.Fprintf(p.Out, "\x1b[%dA", drawn)
 	}
-	for _, s := range shares {
-		c := totals[s.kind]
-		all := max(c.Eligible(), 1)
-		done := all - c.Count(channels.Pending) - c.Count(channels.Sending)
-		if c.Eligible() == 0 {
-			done = 0
-		}
-		full := barWidth * done / all
-		_, _ = fmt.Fprintf(p.Out, "\x1b[2K%-9s %s%s %3d %%  %s\n", kindName(s.kind), strings.Repeat("█", full), strings.Repeat("░", barWidth-full), 100*done/all, words(c))
+	for _, r := range rows {
+		full := barWidth * r.done / max(r.people, 1)
+		_, _ = fmt.Fprintf(p.Out, "\x1b[2K%-9s %s%s %3d %%  %s\n", kindName(r.kind), strings.Repeat("█", full), strings.Repeat("░", barWidth-full), 100*r.done/max(r.people, 1), r)
 	}
-	return len(shares)
+	return len(rows)
 }
 
-func (p *play) lines(totals map[channels.Kind]coverage.Cell) {
-	for _, s := range shares {
-		p.say("%-9s %s", kindName(s.kind), words(totals[s.kind]))
+func (p *play) lines(rows []row) {
+	for _, r := range rows {
+		p.say("%-9s %s", kindName(r.kind), r)
 	}
-}
-
-func words(c coverage.Cell) string {
-	return fmt.Sprintf("%d/%d đã nhận vào mạng, %d báo đã đến máy, %d không gửi được", reached(c), c.Eligible(), c.Count(channels.Delivered)+c.Count(channels.Confirmed), c.Count(channels.Failed))
 }
 
 // table shows each commune, those with most people not reached first.
@@ -140,17 +134,17 @@ func (p *play) table(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	type row struct {
+	type place struct {
 		name                      string
 		eligible, reached, missed int
 		byKind                    map[channels.Kind]coverage.Cell
 	}
-	rows := map[string]*row{}
+	rows := map[string]*place{}
 	for _, c := range cells {
 		r := rows[string(c.Commune)]
 		if r == nil {
 			u, _ := p.g.Areas.Unit(c.Commune)
-			r = &row{name: u.FullName, byKind: map[channels.Kind]coverage.Cell{}}
+			r = &place{name: u.FullName, byKind: map[channels.Kind]coverage.Cell{}}
 			rows[string(c.Commune)] = r
 		}
 		r.eligible += c.Eligible()
@@ -158,11 +152,11 @@ func (p *play) table(ctx context.Context) error {
 		r.missed = r.eligible - r.reached
 		r.byKind[c.Kind] = c
 	}
-	sorted := make([]*row, 0, len(rows))
+	sorted := make([]*place, 0, len(rows))
 	for _, r := range rows {
 		sorted = append(sorted, r)
 	}
-	slices.SortFunc(sorted, func(a, b *row) int {
+	slices.SortFunc(sorted, func(a, b *place) int {
 		if a.missed != b.missed {
 			return b.missed - a.missed
 		}

@@ -7,7 +7,9 @@ import (
 	"net/http"
 	"os"
 	"regexp"
+	"strconv"
 	"strings"
+	"testing"
 	"time"
 
 	"loa/channels"
@@ -285,4 +287,21 @@ func (r *Rig) Copies() map[string]int {
 		}
 	}
 	return copies
+}
+
+// Steady finds the counts that a pattern names, line by line, and fails if one
+// is lower than the one before it.
+func Steady(t testing.TB, pattern, text string) (counts []int) {
+	t.Helper()
+	for _, m := range regexp.MustCompile(`(?m)`+pattern).FindAllStringSubmatch(text, -1) {
+		n, err := strconv.Atoi(m[1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(counts) > 0 && n < counts[len(counts)-1] {
+			t.Errorf("%q runs backwards: %d after %v", pattern, n, counts)
+		}
+		counts = append(counts, n)
+	}
+	return counts
 }

@@ -24,7 +24,7 @@ func TestPageWithoutScript(t *testing.T) {
 		t.Fatalf("status %d, %v", res.StatusCode, res.Header)
 	}
 	has(t, body, `<html lang="vi">`, "[DIỄN TẬP]", `<noscript><meta http-equiv="refresh" content="15"></noscript>`, `<body class="drill"`,
-		"<b>DIỄN TẬP</b>", "Không tin nào tới người dân.", "Số liệu lúc 12:00:00", "Ai chưa nhận được tin?", "Một cảnh báo đang có hiệu lực. 13 máy chưa tới, 1.202 máy chưa biết đã tới hay chưa.",
+		"<b>DIỄN TẬP</b>", "Không tin nào tới người dân.", "Số liệu lúc 12:00:00", "Ai chưa nhận được tin?", "Một cảnh báo đang có hiệu lực. 13 máy chưa tới, 2 máy chưa rõ, 1.200 máy mạng đã nhận nhưng chưa báo đã tới.",
 		`<span class="tag">Cảnh báo</span>`, "QN7K", "bản 2", "Yagi, vi-VN", "Bão số 3 đổ bộ Quảng Ninh", "Rủi ro cấp 4", "màu đỏ, rủi ro rất lớn", "Đang gửi. Còn 8 máy đang chờ.",
 		"12:00, 7/9/2024", "18:00, 7/9/2024", "tỉnh Quảng Ninh, thành phố Hải Phòng", "3 xã, phường, đặc khu", "Ở trong nhà.",
 		"1.270 máy phải nhận", "SMS", "Thông báo đẩy",
@@ -54,10 +54,30 @@ func TestEvidenceIsKeptApart(t *testing.T) {
 	}
 }
 
+// TestLeadSaysWhatTheTilesSay finds every number of the lead on a tile of the
+// same words.
+func TestLeadSaysWhatTheTilesSay(t *testing.T) {
+	t.Parallel()
+	for _, lang := range []string{"vi", "en"} {
+		_, body := get(t, newWorld().open(t), "/?lang="+lang)
+		lead := strings.ToLower(regexp.MustCompile(`(?s)<p class="lead">(.*?)</p>`).FindString(body))
+		tiles := regexp.MustCompile(`</svg>([^<]+)</span></dt><dd><b>([^<]+)</b>`).FindAllStringSubmatch(body, -1)
+		if lead == "" || len(tiles) != 5 {
+			t.Fatalf("%s: %d tiles below the lead %q", lang, len(tiles), lead)
+		}
+		for _, tile := range tiles[:3] {
+			word, n := strings.ToLower(tile[1]), tile[2]
+			if !regexp.MustCompile(`\b` + n + `\b[^,]* ` + word).MatchString(lead) {
+				t.Errorf("%s: the tile says %s %s, the lead %s", lang, n, word, lead)
+			}
+		}
+	}
+}
+
 func TestEnglish(t *testing.T) {
 	t.Parallel()
 	_, body := get(t, newWorld().open(t), "/?lang=en")
-	has(t, body, `<html lang="en">`, "[DRILL]", "Who has not been reached?", "1,202", "Storm no. 3 makes landfall", "Risk level 4", "red, very high", "Quang Ninh, Hai Phong")
+	has(t, body, `<html lang="en">`, "[DRILL]", "Who has not been reached?", "13 devices not reached, 2 unknown, for 1,200 the carrier has it", "Storm no. 3 makes landfall", "Risk level 4", "red, very high", "Quang Ninh, Hai Phong")
 	w := newWorld()
 	w.cases[0].Submission.Revision.Infos = w.cases[0].Submission.Revision.Infos[:1]
 	_, body = get(t, w.open(t), "/?lang=en")

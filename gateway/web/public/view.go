@@ -213,19 +213,20 @@ func (b *builder) leadOnly(shown []*entry) {
 	v.Question, v.Lead = "ask.who", b.t("lead.only")+b.count()
 }
 
-// count is the answer in numbers, over the alerts that are meant in earnest.
+// count is the answer in numbers, over the alerts that are meant in earnest, in
+// the words of the tiles below.
 func (b *builder) count() string {
-	missed, open, any := 0, 0, false
+	missed, unknown, accepted, any := 0, 0, 0, false
 	for _, c := range b.v.Alerts {
 		if c.Status == "" && c.Channels != nil {
 			n := c.Total.count
-			missed, open, any = missed+n("missed"), open+n("unknown")+n("accepted"), true
+			missed, unknown, accepted, any = missed+n("missed"), unknown+n("unknown"), accepted+n("accepted"), true
 		}
 	}
 	if !any {
 		return ""
 	}
-	return " " + b.t("lead.count", "m", missed, "u", open)
+	return " " + b.t("lead.count", "m", missed, "u", unknown, "a", accepted)
 }
 
 func (b *builder) brief(e *entry) brief {
