@@ -32,10 +32,11 @@ type Manifest struct {
 }
 
 // ErrPostgres says how a ledger in PostgreSQL is backed up.
-var ErrPostgres = errors.New(`the ledger is in PostgreSQL, whose own tools back it up while Loa runs:
+var ErrPostgres = errors.New(`the ledger is in PostgreSQL, whose own tools back it up while Loa runs, and restore it while no gateway does:
   pg_dump --format=custom --file=loa.dump URL
-  pg_restore --clean --if-exists --exit-on-error --dbname=URL loa.dump     with every gateway stopped
-Keep keys.master apart from it. A restored database starts on hold where Redis or the witness file knew a later state of it: bring one of the two along`)
+  pg_restore --clean --if-exists --exit-on-error --dbname=URL loa.dump
+Keep keys.master apart from it. A restored dump starts on hold: loa serve, then "loa hold status". A copy of the server's
+files (pg_basebackup, a snapshot) is on hold only if Redis or the witness file has seen a later state: bring one of them along`)
 
 func manifestOf(file string) string { return file + ".json" }
 

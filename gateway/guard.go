@@ -19,6 +19,7 @@ const (
 	guardEvery  = 2 * time.Second // the mirrors are compared so often
 	bumpEvery   = time.Minute
 	mirrorBound = 2 * time.Second
+	ledgerBound = 5 * time.Second
 )
 
 // guard keeps a ledger that is an older copy of itself from sending: a later
@@ -28,6 +29,7 @@ type guard struct {
 	g       *Gateway
 	redis   *queue.Queue // nil: none, or one that ends with this process
 	witness witnessFile  // empty: none
+	key     string       // id of the master key
 	held    atomic.Bool
 	absent  atomic.Bool // the witness was not there at the start
 	warned  map[string]bool
@@ -78,7 +80,8 @@ func (w *guard) begin(ctx context.Context) error {
 	return nil
 }
 
-// run goes on comparing and bumping.
+// run goes on comparing and bumping. It ends with an error when the ledger's key
+// is changed: nothing may be sealed or opened with the old one from then on.
 func (w *guard) run(ctx context.Context) error {
 	tick := time.NewTicker(guardEvery)
 	defer tick.Stop()
@@ -87,7 +90,11 @@ func (w *guard) run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
-			if err := w.round(ctx); err != nil && ctx.Err() == nil {
+			err := w.round(ctx)
+			if errors.Is(err, ErrRotating) || errors.Is(err, ErrOtherKey) || errors.Is(err, ledger.ErrInUse) {
+				return fmt.Errorf("the ledger was taken away: %w", err)
+			}
+			if err != nil && ctx.Err() == nil {
 				w.warn(ctx, "ledger", "the ledger's generation cannot be read or raised", err)
 			}
 		}
@@ -98,9 +105,20 @@ func (w *guard) run(ctx context.Context) error {
 // mirrors. In this order no mirror that is read can be ahead of the ledger that
 // wrote it, however many nodes do the same.
 func (w *guard) round(ctx context.Context) error {
+	bound, cancel := context.WithTimeout(ctx, ledgerBound)
+	defer cancel()
+	if err := w.g.ledger.Confirm(bound); err != nil {
+		return err
+	}
 	before, err := w.g.ledger.Guard(ctx)
 	if err != nil {
 		return err
+	}
+	switch {
+	case before.Rotating != "":
+		return ErrRotating
+	case before.Key != w.key:
+		return ErrOtherKey
 	}
 	if seen := w.seen(ctx, before.Ledger); seen > 0 {
 		if _, err := w.g.ledger.Hold(ctx, seen); err != nil {
@@ -228,7 +246,7 @@ func (g *Gateway) probeHold(ctx context.Context) []watch.Part {
 // holdText says in a sentence why nothing is sent.
 func holdText(s ledger.Guard) string {
 	if s.Why == ledger.HoldCopy {
-		return fmt.Sprintf("The ledger is a backup (generation %d): nothing is sent until two people release it.", s.Generation)
+		return fmt.Sprintf("The ledger is a copy, restored or moved here (generation %d): nothing is sent until two people release it.", s.Generation)
 	}
 	return fmt.Sprintf("The ledger is older (generation %d) than was seen of it (%d), as if a backup was restored: nothing is sent until two people release it.", s.Generation, s.Seen)
 }

@@ -98,7 +98,7 @@ func answerWith(f func(*http.Request) (any, error)) http.HandlerFunc {
 				status = http.StatusUnauthorized
 			case errors.Is(err, desk.ErrTerritory):
 				status = http.StatusForbidden
-			case errors.Is(err, ledger.ErrNotHeld), errors.Is(err, ledger.ErrSamePerson):
+			case errors.Is(err, ledger.ErrNotHeld), errors.Is(err, ledger.ErrSamePerson), errors.Is(err, ErrPostgres):
 				status = http.StatusConflict
 			}
 			doc = api.Problem{Type: api.ProblemPrefix + "hold", Title: "It is not done", Status: status, Detail: err.Error()}

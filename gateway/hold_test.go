@@ -50,10 +50,11 @@ func (l *listed) Lookup(_ context.Context, m channels.Message, _ time.Time) (*ch
 
 // heldGateway is one whose ledger is on hold, with an alert for n people in
 // Cô Tô that the provider has sent to the first few of.
-func heldGateway(t *testing.T, n, taken int) (*Gateway, *listed) {
+func heldGateway(t *testing.T, postgres channels.Secret, n, taken int) (*Gateway, *listed) {
 	t.Helper()
 	provider := &listed{took: map[channels.Address]bool{}}
 	o := muteOptions(t, t.TempDir())
+	o.Config.Ledger.Postgres = postgres
 	o.Config.Channels = []config.Channel{{Driver: "listed"}}
 	o.Drivers = []channels.Driver{{Name: "listed", Kind: channels.SMS, Open: func(func(any) error, channels.Deps) (any, error) { return provider, nil }}}
 	g, err := New(t.Context(), o)
@@ -116,8 +117,12 @@ func pendingNow(t *testing.T, g *Gateway) int {
 // others would be sent to.
 func TestReconcile(t *testing.T) {
 	t.Parallel()
+	bothLedgers(t, testReconcile)
+}
+
+func testReconcile(t *testing.T, postgres channels.Secret) {
 	const people, taken = 130, 95
-	g, provider := heldGateway(t, people, taken)
+	g, provider := heldGateway(t, postgres, people, taken)
 	if n := pendingNow(t, g); n != people {
 		t.Fatalf("%d pending before", n)
 	}
@@ -155,7 +160,11 @@ func TestReconcile(t *testing.T) {
 // release a hold, over the socket.
 func TestRelease(t *testing.T) {
 	t.Parallel()
-	g, _ := heldGateway(t, 3, 0)
+	bothLedgers(t, testRelease)
+}
+
+func testRelease(t *testing.T, postgres channels.Secret) {
+	g, _ := heldGateway(t, postgres, 3, 0)
 	token := func(name string, territory area.Code) string {
 		_, s, err := g.Account.Add(t.Context(), name, territory)
 		if err != nil {

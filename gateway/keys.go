@@ -88,6 +88,9 @@ func (g *Gateway) owned(ctx context.Context, k keys) error {
 	if err != nil {
 		return err
 	}
+	if g.guard != nil {
+		g.guard.key = k.name()
+	}
 	switch {
 	case s.Rotating != "":
 		return ErrRotating

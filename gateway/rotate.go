@@ -30,6 +30,9 @@ type Rotated struct {
 	FileDone   bool // the data folder's own key was replaced
 }
 
+// ErrLedgerInUse says that a ledger in PostgreSQL is used by others.
+var ErrLedgerInUse = errors.New("other processes use this ledger in PostgreSQL; stop them all first")
+
 // RotateKeys seals every address with a new master key. The configured key must
 // be the old one, and no gateway may use the ledger. After a crash at any moment
 // it is run again with the same two keys; until it has ended no gateway starts.
@@ -49,9 +52,12 @@ func RotateKeys(ctx context.Context, cfg *config.Config, fresh channels.Secret) 
 	}
 	g := &Gateway{cfg: cfg, now: time.Now}
 	if dsn := cfg.Ledger.Postgres; dsn != "" {
-		g.ledger, err = ledger.OpenPostgres(ctx, dsn.Reveal(), ledger.Options{})
+		g.ledger, err = ledger.OpenPostgres(ctx, dsn.Reveal(), ledger.Options{Alone: true})
 	} else {
 		g.ledger, err = ledger.OpenSQLite(ctx, ledgerFile(cfg.Data), ledger.Options{})
+	}
+	if errors.Is(err, ledger.ErrInUse) {
+		return r, ErrLedgerInUse
 	}
 	if err != nil {
 		return r, err

@@ -25,7 +25,7 @@ type Guard struct {
 // Why a ledger is on hold.
 const (
 	HoldBehind = "behind" // a mirror has seen a later generation of it
-	HoldCopy   = "copy"   // it is a backup
+	HoldCopy   = "copy"   // it is a backup, or its tables were restored or moved
 )
 
 // ReleaseWithin is how long the first of two releases waits for the second.
@@ -89,19 +89,7 @@ func (l *Ledger) Hold(ctx context.Context, seen int64) (held bool, err error) {
 		if held = err == nil && g.Held.IsZero() && g.Generation < seen; !held {
 			return err
 		}
-		_, err = t.exec("UPDATE guard SET held = ?, why = ?, seen = ?, first_person = '', first_at = 0 WHERE id = 1", ns(now), HoldBehind, seen)
-		if err != nil {
-			return err
-		}
-		if _, err := t.exec("UPDATE progress SET fence = fence + 1, until = 0 WHERE until <> 0 AND due_at IS NOT NULL"); err != nil {
-			return err
-		}
-		t.leased().dropAll()
-		if err := skipNumbers(t); err != nil {
-			return err
-		}
-		return seal(t, audit.Record{At: now, Actor: "system", Act: "ledger.hold", Object: "ledger/" + g.Ledger,
-			Detail: fmt.Sprintf(`{"generation":%d,"seen":%d}`, g.Generation, seen)})
+		return hold(t, g, now, HoldBehind, seen)
 	})
 	if err != nil {
 		return false, fmt.Errorf("ledger: hold: %w", err)
@@ -109,11 +97,32 @@ func (l *Ledger) Hold(ctx context.Context, seen int64) (held bool, err error) {
 	return held, nil
 }
 
+// hold stops all sending. Every lease ends with it.
+func hold(t tx, g Guard, now time.Time, why string, seen int64) error {
+	_, err := t.exec("UPDATE guard SET held = ?, why = ?, seen = ?, first_person = '', first_at = 0 WHERE id = 1", ns(now), why, seen)
+	if err != nil {
+		return err
+	}
+	if _, err := t.exec("UPDATE progress SET fence = fence + 1, until = 0 WHERE until <> 0 AND due_at IS NOT NULL"); err != nil {
+		return err
+	}
+	t.leased().dropAll()
+	if err := skipNumbers(t); err != nil {
+		return err
+	}
+	return seal(t, audit.Record{At: now, Actor: "system", Act: "ledger.hold", Object: "ledger/" + g.Ledger,
+		Detail: fmt.Sprintf(`{"why":%q,"generation":%d,"seen":%d}`, why, g.Generation, seen)})
+}
+
 // Release records that a person wants the hold to end. The second person's
 // within ReleaseWithin ends it and raises the generation above what any mirror
 // has seen. above is what the mirrors have now, 0 if none can be read.
 func (l *Ledger) Release(ctx context.Context, person string, above int64) (lifted bool, err error) {
 	now := l.now()
+	place, err := l.place(ctx)
+	if err != nil {
+		return false, fmt.Errorf("ledger: release: %w", err)
+	}
 	err = l.db.write(ctx, acts, func(t tx) error {
 		lifted = false
 		g, err := readGuard(t, t.dialect().lock)
@@ -138,6 +147,9 @@ func (l *Ledger) Release(ctx context.Context, person string, above int64) (lifte
 		next := max(g.Generation, g.Seen, above) + 1
 		rec.Detail = fmt.Sprintf(`{"of":2,"n":2,"generation":%d}`, next)
 		_, err = t.exec("UPDATE guard SET generation = ?, held = 0, why = '', seen = 0, first_person = '', first_at = 0 WHERE id = 1", next)
+		if err == nil && place != "" {
+			_, err = t.exec("UPDATE guard SET home = ? WHERE id = 1", place)
+		}
 		if err != nil {
 			return err
 		}

@@ -39,6 +39,10 @@ type Options struct {
 	// beside it.
 	Ballast bool
 
+	// Alone opens a ledger in PostgreSQL only if no other process uses it, and
+	// keeps others from using it. One of SQLite is never shared.
+	Alone bool
+
 	maxPages int // of SQLite; tests fill the disk with it
 }
 
@@ -46,8 +50,9 @@ type Options struct {
 // all are safe for concurrent use.
 type Ledger struct {
 	db      base
-	lite    *lite    // nil: PostgreSQL
-	ballast *ballast // nil: none is kept
+	lite    *lite     // nil: PostgreSQL
+	present *presence // nil: SQLite
+	ballast *ballast  // nil: none is kept
 	now     func() time.Time
 	log     *slog.Logger
 
@@ -80,10 +85,14 @@ func (l *Ledger) reserve(path string) {
 
 func start(ctx context.Context, db base, opt Options, alone bool) (*Ledger, error) {
 	file, _ := db.(*lite)
+	var present *presence
+	if shared, ok := db.(*pg); ok {
+		present = shared.present
+	}
 	if opt.Metrics != nil {
 		db = measure(db, opt.Metrics)
 	}
-	l := &Ledger{db: db, lite: file, now: opt.Now, log: opt.Log}
+	l := &Ledger{db: db, lite: file, present: present, now: opt.Now, log: opt.Log}
 	l.ctx, l.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	l.closed = sync.OnceValue(func() error {
 		l.cancel()
@@ -92,6 +101,9 @@ func start(ctx context.Context, db base, opt Options, alone bool) (*Ledger, erro
 	})
 	if opt.Ballast && file != nil {
 		l.reserve(file.path)
+	}
+	if err := l.Confirm(ctx); err != nil {
+		return nil, errors.Join(err, l.Close())
 	}
 	if err := l.resume(ctx, alone); err != nil {
 		return nil, errors.Join(fmt.Errorf("ledger: resume: %w", err), l.Close())

@@ -19,7 +19,8 @@ import (
 
 // OpenPostgres opens the ledger in a PostgreSQL database that several nodes
 // share. Leases are judged by the database's clock and row locks keep two nodes
-// from taking the same batch.
+// from taking the same batch. It fails with ErrInUse while another process has
+// it for itself; with Options.Alone, while any other uses it.
 func OpenPostgres(ctx context.Context, dsn string, opt Options) (*Ledger, error) {
 	if opt.Readers <= 0 {
 		opt.Readers = 16
@@ -41,18 +42,23 @@ func OpenPostgres(ctx context.Context, dsn string, opt Options) (*Ledger, error)
 	if err != nil {
 		return nil, fmt.Errorf("ledger: postgresql: %w", err)
 	}
-	db := stdlib.OpenDBFromPool(pool)
-	err = migrate(ctx, db, "postgres")
-	if err = errors.Join(err, db.Close()); err != nil {
+	d := &pg{pool: pool, present: newPresence(cfg.ConnConfig, opt.Alone)}
+	if err = d.present.take(ctx); err == nil {
+		db := stdlib.OpenDBFromPool(pool)
+		err = errors.Join(migrate(ctx, db, "postgres"), db.Close())
+	}
+	if err != nil {
 		pool.Close()
+		d.present.close(ctx)
 		return nil, fmt.Errorf("ledger: postgresql: %w", err)
 	}
-	return start(ctx, &pg{pool: pool}, opt, false)
+	return start(ctx, d, opt, false)
 }
 
 // pg is a PostgreSQL database.
 type pg struct {
 	pool    *pgxpool.Pool
+	present *presence
 	queries sync.Map // statement with "?" to statement with "$n"
 }
 
@@ -85,6 +91,7 @@ func (d *pg) scrub(context.Context) error { return nil }
 
 func (d *pg) close() error {
 	d.pool.Close()
+	d.present.close(context.Background()) //nolint:forbidigo // whoever closes has no context
 	return nil
 }
 
