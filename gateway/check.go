@@ -40,7 +40,8 @@ func Examine(ctx context.Context, opt Options, online bool) Findings {
 	g.live.g = g
 	c := &checking{g: g}
 	c.Notes = append(c.Notes, g.cfg.Warnings...)
-	c.data()
+	c.data(ctx)
+	c.shared(ctx, online)
 	c.fault("boundaries", named("boundaries", g.openAreas(ctx)))
 	c.fault("sms", named("sms", g.openRenderer(ctx)))
 	c.channels(ctx, online)
@@ -59,8 +60,10 @@ func Examine(ctx context.Context, opt Options, online bool) Findings {
 // checking gathers findings.
 type checking struct {
 	Findings
-	g    *Gateway
-	held bool // another process has the data folder
+	g      *Gateway
+	held   bool   // another process has the data folder
+	name   string // id of the master key; empty: there is none yet
+	folder error  // why the key is not the data folder's
 }
 
 func (c *checking) fault(key string, err error) {

@@ -1,7 +1,9 @@
 package gateway
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"net"
 	"os"
 	"path/filepath"
@@ -36,6 +38,59 @@ func file(t *testing.T, path, text string, mode os.FileMode) {
 	if err := os.Chmod(path, mode); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// sealedLedger puts a ledger with a key of its own into a folder that knows of
+// no key.
+func sealedLedger(t *testing.T, o *Options) { ledgerOfAKey(t, o, nil) }
+
+func ledgerOfAKey(t *testing.T, o *Options, act func(*Gateway) error) (key channels.Secret) {
+	t.Helper()
+	data := t.TempDir()
+	g, err := New(t.Context(), muteOptions(t, data))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if act != nil {
+		err = act(g)
+	}
+	if err := errors.Join(err, g.Close()); err != nil {
+		t.Fatal(err)
+	}
+	file(t, ledgerFile(o.Config.Data), string(read(t, ledgerFile(data))), 0o600)
+	return channels.Secret(trimmed(read(t, filepath.Join(data, masterFile))))
+}
+
+// The ledger's key counts: a folder that knows another follows it, and a start
+// and the check say the same of it.
+func TestCheckGoesByTheLedgersKey(t *testing.T) {
+	t.Parallel()
+	o := muteOptions(t, t.TempDir())
+	o.Config.Keys.Master = ledgerOfAKey(t, &o, nil)
+	file(t, filepath.Join(o.Config.Data, keyID), "AAAAAAAAAAAA\n", 0o600)
+	before := read(t, ledgerFile(o.Config.Data))
+	if found := Examine(t.Context(), o, false); len(found.Faults)+len(found.Notes) > 0 {
+		t.Errorf("%v", found)
+	}
+	if !bytes.Equal(before, read(t, ledgerFile(o.Config.Data))) {
+		t.Error("the check has changed the ledger")
+	}
+	// What a crash has left may know better.
+	file(t, ledgerFile(o.Config.Data)+"-wal", "a log", 0o600)
+	right := o.Config.Keys.Master
+	o.Config.Keys.Master = otherKey
+	if found := Examine(t.Context(), o, false); len(found.Faults) > 0 || len(found.Notes) != 1 || !strings.Contains(found.Notes[0], "its log") {
+		t.Errorf("behind a log: %v", found)
+	}
+	if err := os.Remove(ledgerFile(o.Config.Data) + "-wal"); err != nil {
+		t.Fatal(err)
+	}
+	o.Config.Keys.Master = right
+	g, err := New(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	closed(t, g)
 }
 
 // horn is a broadcaster that reaches nobody.
@@ -74,8 +129,20 @@ func TestCheckSaysWhatNewFailsOn(t *testing.T) {
 		}, ErrOtherKey.Error()},
 		"its key is gone": {func(t *testing.T, o *Options) { file(t, o.Config.Data+"/master.id", "AAAAAAAAAAAA\n", 0o600) }, ErrOtherKey.Error()},
 		"its key is weak": {func(t *testing.T, o *Options) { file(t, o.Config.Data+"/master.key", "AAAA\n", 0o600) }, "keys.master"},
-		"no ledger":       {func(t *testing.T, o *Options) { file(t, o.Config.Data+"/loa.db", "this is no database at all", 0o600) }, "is not a ledger"},
-		"no boundaries":   {func(_ *testing.T, o *Options) { o.Config.Boundaries = "/nowhere/boundaries.geojson" }, "/nowhere/boundaries.geojson"},
+		"a ledger of another key": {func(t *testing.T, o *Options) {
+			sealedLedger(t, o)
+			o.Config.Keys.Master = otherKey
+		}, ErrOtherKey.Error()},
+		"a ledger whose key is gone": {sealedLedger, ErrOtherKey.Error()},
+		"between two keys": {func(t *testing.T, o *Options) {
+			k := ledgerOfAKey(t, o, func(g *Gateway) error {
+				_, _, err := g.ledger.Rekey(t.Context(), g.guard.key, "another", nil)
+				return err
+			})
+			o.Config.Keys.Master = k
+		}, ErrRotating.Error()},
+		"no ledger":     {func(t *testing.T, o *Options) { file(t, o.Config.Data+"/loa.db", "this is no database at all", 0o600) }, "is not a ledger"},
+		"no boundaries": {func(_ *testing.T, o *Options) { o.Config.Boundaries = "/nowhere/boundaries.geojson" }, "/nowhere/boundaries.geojson"},
 		"two broadcasters": {func(_ *testing.T, o *Options) {
 			o.Drivers = nil
 			for _, name := range []string{"one", "two"} {

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -19,7 +20,7 @@ const maxSocket = 107
 
 // data checks the folder that New would use: that it is one or can be made,
 // takes files, was sealed with this key, and holds a ledger that is one.
-func (c *checking) data() {
+func (c *checking) data(ctx context.Context) {
 	data := c.g.cfg.Data
 	if n := len(SocketPath(data)); n > maxSocket {
 		c.fault("data", fmt.Errorf("data: the path of the socket %s has %d bytes, at most %d are possible", SocketPath(data), n, maxSocket))
@@ -46,8 +47,58 @@ func (c *checking) data() {
 	}
 	c.key(data)
 	if c.g.cfg.Ledger.Postgres == "" {
-		c.fault("data", named("data", ledger.PingSQLite(filepath.Join(data, "loa.db"))))
+		c.file(ctx, data)
 	}
+}
+
+// file checks the ledger of a data folder. A gateway that runs on it has
+// compared their keys.
+func (c *checking) file(ctx context.Context, data string) {
+	var k ledger.Key
+	err := ledger.PingSQLite(ledgerFile(data))
+	if err == nil && !c.held {
+		k, err = ledger.SQLiteKey(ctx, ledgerFile(data))
+	}
+	c.fault("data", named("data", err))
+	c.ledgerKey(k)
+}
+
+// shared checks the key of a ledger in PostgreSQL. Offline only the folder tells
+// of it, and the key may have been changed from another node.
+func (c *checking) shared(ctx context.Context, online bool) {
+	dsn := c.g.cfg.Ledger.Postgres
+	switch {
+	case dsn == "":
+	case online:
+		bound, cancel := context.WithTimeout(ctx, checkBound)
+		defer cancel()
+		k, err := ledger.PostgresKey(bound, dsn.Reveal())
+		if err == nil { // that it answers is checked elsewhere
+			c.ledgerKey(k)
+		}
+	case c.folder != nil:
+		c.note("keys.master", "keys.master: it is not the key that this data folder knows; if it was changed on another node that is right: \"loa check --online\" asks the ledger")
+	}
+}
+
+// ledgerKey checks that the master key is the ledger's, or the folder's of a
+// ledger without one, as a start does.
+func (c *checking) ledgerKey(k ledger.Key) {
+	err := c.folder
+	switch {
+	case k.Rotating != "":
+		err = ErrRotating
+	case k.ID == "":
+	case k.ID != c.name:
+		err = ErrOtherKey
+	default:
+		err = nil // the folder follows
+	}
+	if err != nil && k.Behind {
+		c.note("keys.master", "keys.master: %s (by the ledger's file; its log, which the next start reads, may know better)", err)
+		return
+	}
+	c.fault("keys.master", err)
 }
 
 // canMake reports whether a folder can be made.
@@ -93,10 +144,10 @@ func (c *checking) key(data string) {
 		path := filepath.Join(data, "master.key")
 		info, err := os.Stat(path)
 		if errors.Is(err, fs.ErrNotExist) {
-			if _, err := os.Stat(filepath.Join(data, "master.id")); err == nil {
-				c.fault("keys", named("keys.master", ErrOtherKey))
+			if _, err := os.Stat(filepath.Join(data, keyID)); err == nil {
+				c.folder = ErrOtherKey
 			}
-			return
+			return // a start makes one
 		}
 		if err == nil && info.Mode().Perm()&^0o600 != 0 {
 			c.wide(path, info.Mode().Perm())
@@ -107,11 +158,13 @@ func (c *checking) key(data string) {
 		}
 	}
 	k, err := deriveKeys(master)
-	if err == nil {
-		err = k.compare(data)
-	}
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err != nil {
 		c.fault("keys.master", err)
+		return
+	}
+	c.name = k.name()
+	if err := k.compare(data); !errors.Is(err, fs.ErrNotExist) {
+		c.folder = err
 	}
 }
 

@@ -173,11 +173,21 @@ func TestRotateOnPostgres(t *testing.T) {
 	if r, err := RotateKeys(t.Context(), g.cfg, fresh); err != nil || r != (Rotated{Resealed: people}) {
 		t.Fatalf("%+v, %v", r, err)
 	}
-	if _, err := New(t.Context(), other.opt); !errors.Is(err, ErrOtherKey) {
+	o := other.opt
+	check := func(online bool) Findings { return Examine(t.Context(), o, online) }
+	if _, err := New(t.Context(), o); !errors.Is(err, ErrOtherKey) {
 		t.Errorf("with the old key: %v", err)
 	}
-	other.cfg.Keys.Master = fresh
-	o := other.opt
+	if found := check(true); len(found.Faults) != 1 || !errors.Is(found.Faults[0], ErrOtherKey) {
+		t.Errorf("the check with the old key: %v", found)
+	}
+	o.Config.Keys.Master = fresh
+	if found := check(true); len(found.Faults) > 0 {
+		t.Errorf("the check with the new key: %v", found)
+	}
+	if found := check(false); len(found.Faults) > 0 || len(found.Notes) != 1 || !strings.Contains(found.Notes[0], "--online") {
+		t.Errorf("the check that asks nobody: %v", found)
+	}
 	g = got(New(t.Context(), o))(t)
 	defer closed(t, g)
 	open, err := g.Audience.Open(t.Context(), channels.SMS, "07192", "vi", ids)

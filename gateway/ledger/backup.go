@@ -97,11 +97,7 @@ func Inspect(ctx context.Context, path string, now time.Time) (Facts, error) {
 }
 
 func inspect(ctx context.Context, path string, now time.Time) (f Facts, err error) {
-	if strings.ContainsAny(path, "?#%") {
-		return f, errors.New("'?', '#' and '%' are not allowed in its path")
-	}
-	q := url.Values{"mode": {"ro"}, "immutable": {"1"}}
-	db, err := sql.Open("sqlite", (&url.URL{Scheme: "file", Opaque: filepath.ToSlash(path), RawQuery: q.Encode()}).String())
+	db, err := openUnchanged(path)
 	if err != nil {
 		return f, err
 	}
@@ -126,6 +122,16 @@ func inspect(ctx context.Context, path string, now time.Time) (f Facts, err erro
 		return f, fmt.Errorf("it was written by a Loa without generations (schema %d)", f.Schema)
 	}
 	return f, f.read(ctx, db, ns(now))
+}
+
+// openUnchanged opens a file that no process has open, so that nothing of it or
+// beside it is changed: a log that a crash has left is not read.
+func openUnchanged(path string) (*sql.DB, error) {
+	if strings.ContainsAny(path, "?#%") {
+		return nil, errors.New("'?', '#' and '%' are not allowed in its path")
+	}
+	q := url.Values{"mode": {"ro"}, "immutable": {"1"}}
+	return sql.Open("sqlite", (&url.URL{Scheme: "file", Opaque: filepath.ToSlash(path), RawQuery: q.Encode()}).String())
 }
 
 // guardSchema is the first schema with a guard.

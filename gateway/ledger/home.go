@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -110,6 +111,9 @@ func newPresence(cfg *pgx.ConnConfig, alone bool) *presence {
 // presenceKey is the number of the lock, in every database of a ledger.
 const presenceKey = 0x6c6f61 // "loa"
 
+// presenceBound is how long an end may take.
+const presenceBound = 2 * time.Second
+
 // take takes the lock, or proves that it is held.
 func (p *presence) take(ctx context.Context) error {
 	p.mu.Lock()
@@ -144,8 +148,13 @@ func (p *presence) take(ctx context.Context) error {
 func (p *presence) close(ctx context.Context) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.conn != nil {
-		_ = p.conn.Close(ctx) // the server ends the lock in any case
-		p.conn = nil
+	if p.conn == nil {
+		return
 	}
+	ctx, cancel := context.WithTimeout(ctx, presenceBound)
+	defer cancel()
+	// The server ends the lock in any case, and a moment after the connection.
+	_, _ = p.conn.Exec(ctx, "SELECT pg_advisory_unlock_all()")
+	_ = p.conn.Close(ctx)
+	p.conn = nil
 }

@@ -35,6 +35,54 @@ func PingSQLite(path string) error {
 	return nil
 }
 
+// Key is the id of the master key of a ledger, and of the one that its addresses
+// are being sealed with anew. Both are empty of a ledger that has none yet.
+type Key struct {
+	ID, Rotating string
+	Behind       bool // a crash has left a log, which may know better
+}
+
+const keyQuery = "SELECT key_id, rotating FROM guard WHERE id = 1"
+
+// SQLiteKey reads the key's id from a file that no process has open, and changes
+// nothing. Without a file there is no key.
+func SQLiteKey(ctx context.Context, path string) (k Key, err error) {
+	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() == 0 {
+		return k, nil
+	}
+	if log, err := os.Stat(path + "-wal"); err == nil {
+		k.Behind = log.Size() > 0
+	}
+	db, err := openUnchanged(path)
+	if err != nil {
+		return k, fmt.Errorf("ledger: key: %w", err)
+	}
+	var guards int
+	err = db.QueryRowContext(ctx, "SELECT COUNT(*) FROM sqlite_schema WHERE name = 'guard'").Scan(&guards)
+	if err == nil && guards == 1 {
+		err = db.QueryRowContext(ctx, keyQuery).Scan(&k.ID, &k.Rotating)
+	}
+	if err = errors.Join(err, db.Close()); err != nil && !k.Behind {
+		return k, fmt.Errorf("ledger: key: %w", err)
+	}
+	return k, nil
+}
+
+// PostgresKey reads the key's id, and changes nothing.
+func PostgresKey(ctx context.Context, dsn string) (k Key, err error) {
+	conn, err := pgx.Connect(ctx, dsn)
+	if err != nil {
+		return k, errors.New("PostgreSQL does not answer")
+	}
+	err = conn.QueryRow(ctx, keyQuery).Scan(&k.ID, &k.Rotating)
+	var refused *pgconn.PgError
+	if errors.As(err, &refused) && refused.Code == "42P01" { // undefined_table: no ledger yet
+		err = nil
+	}
+	return k, errors.Join(err, conn.Close(ctx))
+}
+
 // PingPostgres proves that a PostgreSQL answers and lets us in. It changes
 // nothing there. The error quotes no connection string.
 func PingPostgres(ctx context.Context, dsn string) error {
