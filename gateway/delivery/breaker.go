@@ -1,7 +1,6 @@
 package delivery
 
 import (
-	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -26,6 +25,7 @@ const (
 // is open nothing is called; then one probe is, and its answer decides.
 type breaker struct {
 	cfg      Breaker
+	jitter   func(n int64) int64
 	open     atomic.Bool
 	failures atomic.Int32
 
@@ -35,9 +35,9 @@ type breaker struct {
 	probing bool
 }
 
-func newBreaker(cfg Breaker) *breaker {
+func newBreaker(cfg Breaker, jitter func(n int64) int64) *breaker {
 	cfg = cfg.withDefaults()
-	return &breaker{cfg: cfg, wait: cfg.Open}
+	return &breaker{cfg: cfg, jitter: jitter, wait: cfg.Open}
 }
 
 // ready says how long nothing may be called; 0 if something may.
@@ -146,6 +146,6 @@ func (b *breaker) trip(now time.Time) {
 	b.open.Store(true)
 	b.probing = false
 	b.failures.Store(0)
-	b.until = now.Add(b.wait + time.Duration(rand.Int64N(int64(b.wait)/5+1))) //nolint:gosec // jitter
+	b.until = now.Add(b.wait + time.Duration(b.jitter(int64(b.wait)/5+1)))
 	b.wait = min(2*b.wait, b.cfg.MaxOpen)
 }

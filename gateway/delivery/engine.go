@@ -73,7 +73,7 @@ func (e *Engine) Add(cfg Lane) error {
 		return fmt.Errorf("delivery: lane %s: there is one already", cfg.Kind)
 	}
 	l := &lane{
-		Lane: cfg, providers: newProviders(cfg, e.opt.Nodes, e.m),
+		Lane: cfg, providers: newProviders(cfg, &e.opt, e.m),
 		advanceSeconds:    e.m.advance.WithLabelValues(string(cfg.Kind)),
 		advanceRecipients: e.m.window.WithLabelValues(string(cfg.Kind)),
 		claimSeconds:      e.m.claim.WithLabelValues(string(cfg.Kind)),

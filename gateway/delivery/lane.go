@@ -141,10 +141,13 @@ func (f *flags) held() []alert.ID {
 	return ids
 }
 
-func newProviders(l Lane, nodes int, m *metrics) []*provider {
+func newProviders(l Lane, o *Options, m *metrics) []*provider {
 	now := time.Now()
 	fresh := func(name string) *provider {
-		return &provider{name: name, nodes: nodes, pace: pace{part: 1, at: now}, tokens: bucket{at: now}, breaker: newBreaker(Breaker{}), counts: m.sendsOf(l.Kind, name)}
+		return &provider{
+			name: name, nodes: o.Nodes, jitter: o.Jitter, pace: pace{part: 1, at: now}, tokens: bucket{at: now},
+			breaker: newBreaker(Breaker{}, o.Jitter), counts: m.sendsOf(l.Kind, name),
+		}
 	}
 	if l.Broadcaster != nil {
 		p := fresh(string(l.Kind))
@@ -155,7 +158,7 @@ func newProviders(l Lane, nodes int, m *metrics) []*provider {
 	for i, cfg := range l.Providers {
 		p := fresh(cfg.Sender.Provider())
 		p.sender, p.live = cfg.Sender, cfg.Sender.Live()
-		p.perSecond, p.breaker = cfg.PerSecond, newBreaker(cfg.Breaker)
+		p.perSecond, p.breaker = cfg.PerSecond, newBreaker(cfg.Breaker, o.Jitter)
 		p.index, p.prefixes, p.cost = i, cfg.Prefixes, cfg.Cost
 		p.lookup, _ = cfg.Sender.(channels.Lookup)
 		ps[i] = p

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"regexp"
 	"slices"
 	"time"
@@ -29,6 +30,7 @@ type Options struct {
 	Nodes      int    // processes that share the work; default 1
 
 	Now        func() time.Time
+	Jitter     func(n int64) int64 // a random number below n, n above zero; default math/rand/v2
 	Log        *slog.Logger
 	Registerer prometheus.Registerer
 
@@ -127,6 +129,9 @@ func (o Options) withDefaults() (Options, error) {
 	o.Nodes = max(o.Nodes, 1)
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.Jitter == nil {
+		o.Jitter = rand.Int64N
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)

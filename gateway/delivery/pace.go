@@ -2,7 +2,6 @@ package delivery
 
 import (
 	"context"
-	"math/rand/v2"
 	"time"
 
 	"loa/channels"
@@ -115,7 +114,7 @@ func (p *provider) pauseFor(wait time.Duration, now time.Time) {
 			return // one of the calls that were open when the pause began
 		}
 		ceiling := min(firstPause<<min(p.pace.row, 8), mostPause)
-		wait = ceiling/2 + time.Duration(rand.Int64N(int64(ceiling/2)+1)) //nolint:gosec // jitter
+		wait = ceiling/2 + time.Duration(p.jitter(int64(ceiling/2)+1))
 		p.pace.row++
 	}
 	if until := now.Add(min(wait, maxPause)); until.After(p.until) {

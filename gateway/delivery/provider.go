@@ -21,6 +21,7 @@ type provider struct {
 	cost      int
 	perSecond int
 	nodes     int
+	jitter    func(n int64) int64
 	breaker   *breaker
 	regions   regions
 	counts    *sendCounters

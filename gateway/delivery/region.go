@@ -115,7 +115,7 @@ func (r *regions) result(e *channels.Error, region string, of probes, whole *bre
 		}
 		return false
 	}
-	b := r.suspect(region, whole.cfg)
+	b := r.suspect(region, whole)
 	if b.open.Load() {
 		if of.region {
 			b.result(e, true, now)
@@ -147,7 +147,7 @@ func (r *regions) works(region string, b *regional, probe bool, now time.Time) {
 	}
 }
 
-func (r *regions) suspect(region string, cfg Breaker) *regional {
+func (r *regions) suspect(region string, whole *breaker) *regional {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if b := r.all[region]; b != nil {
@@ -157,7 +157,7 @@ func (r *regions) suspect(region string, cfg Breaker) *regional {
 		r.all = make(map[string]*regional)
 	}
 	b := &regional{}
-	b.cfg, b.wait = cfg, cfg.Open
+	b.cfg, b.jitter, b.wait = whole.cfg, whole.jitter, whole.cfg.Open
 	r.all[region] = b
 	r.sick.Add(1)
 	return b

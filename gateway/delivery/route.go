@@ -2,7 +2,6 @@ package delivery
 
 import (
 	"cmp"
-	"math/rand/v2"
 	"slices"
 	"strings"
 	"time"
@@ -141,7 +140,9 @@ func (w *worker) startRouted(h *hold, room *int, now, wall time.Time) (blocked b
 	if !r.well() {
 		// What is called now is a probe: it should not always be of the range of
 		// numbers that happens to come first.
-		rand.Shuffle(n, r.swap) //nolint:gosec // any order will do
+		for i := n - 1; i > 0; i-- {
+			r.swap(i, int(w.e.opt.Jitter(int64(i)+1)))
+		}
 	}
 	for *room > 0 && w.round(&r, room, now, wall) {
 	}
@@ -208,7 +209,7 @@ func (w *worker) round(r *routing, room *int, now, wall time.Time) bool {
 			want[p] = append(want[p], i)
 			left--
 		case aside:
-			h.aside(r.picks[i], wall, wait)
+			h.aside(r.picks[i], wall, wait, w.e.opt.Jitter)
 			r.gone[i] = true
 		default:
 			r.wait = min(r.wait, wait)
@@ -252,10 +253,10 @@ func (w *worker) begin(r *routing, p *provider, is []int, room *int, now time.Ti
 }
 
 // aside lets a recipient wait for a provider that takes it, and spends nothing.
-func (h *hold) aside(p pick, wall time.Time, wait time.Duration) {
+func (h *hold) aside(p pick, wall time.Time, wait time.Duration, jitter func(n int64) int64) {
 	const least, most = time.Second, 30 * time.Second
 	wait = min(max(wait, least), most)
-	wait += time.Duration(rand.Int64N(int64(wait)/4 + 1)) //nolint:gosec // jitter
+	wait += time.Duration(jitter(int64(wait)/4 + 1))
 	d := Delta{
 		Index: int(p.index), Attempt: h.Marks[p.index].Attempt(), Outcome: channels.Pending, Exception: true,
 		Due: wall.Add(wait), Fault: channels.FaultProvider, Code: CodeRoute, At: wall,

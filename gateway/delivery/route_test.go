@@ -39,11 +39,11 @@ func TestRoute(t *testing.T) {
 		{name: "none before another's", prefixes: [2][]string{{"+8496"}, nil}, region: "+8491", want: "b"},
 		{name: "another's rather than nobody", prefixes: [2][]string{{"+8496"}, nil}, region: "+8491", spoil: func(_ *hold, _, b *provider) { b.breaker.trip(now) }, want: "a"},
 		{name: "the first is down", region: "+8491", spoil: func(_ *hold, a, _ *provider) { a.breaker.trip(now) }, want: "b"},
-		{name: "its range is down", region: "+8491", spoil: func(_ *hold, a, _ *provider) { a.regions.suspect("+8491", a.breaker.cfg).trip(now) }, want: "b"},
-		{name: "another range is down", region: "+8496", spoil: func(_ *hold, a, _ *provider) { a.regions.suspect("+8491", a.breaker.cfg).trip(now) }, want: "a"},
+		{name: "its range is down", region: "+8491", spoil: func(_ *hold, a, _ *provider) { a.regions.suspect("+8491", a.breaker).trip(now) }, want: "b"},
+		{name: "another range is down", region: "+8496", spoil: func(_ *hold, a, _ *provider) { a.regions.suspect("+8491", a.breaker).trip(now) }, want: "a"},
 		{name: "its range is down on both", region: "+8491", spoil: func(_ *hold, a, b *provider) {
-			a.regions.suspect("+8491", a.breaker.cfg).trip(now)
-			b.regions.suspect("+8491", b.breaker.cfg).trip(now)
+			a.regions.suspect("+8491", a.breaker).trip(now)
+			b.regions.suspect("+8491", b.breaker).trip(now)
 		}, aside: true},
 		{name: "it refused the text", region: "+8491", spoil: func(h *hold, a, _ *provider) { h.refused |= a.bit() }, want: "b"},
 		{name: "it refused it for this recipient", region: "+8491", spoil: func(h *hold, _, _ *provider) { h.bars(0, "a") }, want: "b"},

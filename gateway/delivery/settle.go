@@ -1,7 +1,6 @@
 package delivery
 
 import (
-	"math/rand/v2"
 	"time"
 
 	"loa/channels"
@@ -104,7 +103,7 @@ func (w *worker) fault(c *call, d *Delta) {
 		w.unspent(h, d, c.late)
 		return
 	case channels.FaultProvider:
-		d.Outcome, d.Due = channels.Pending, d.At.Add(afterProvider())
+		d.Outcome, d.Due = channels.Pending, d.At.Add(w.e.afterProvider())
 	case channels.FaultTransient:
 		d.Outcome, d.Due = channels.Pending, d.At.Add(w.e.backOff(d.Attempt))
 	case channels.FaultAddress:
@@ -152,9 +151,9 @@ func (h *hold) another(index int) bool {
 // afterProvider is how long a recipient waits after a provider fault, which
 // spends no attempt. Others go first: the fault may be about this recipient
 // alone, who must not be every probe.
-func afterProvider() time.Duration {
+func (e *Engine) afterProvider() time.Duration {
 	const most = 10 * time.Second
-	return most/2 + time.Duration(rand.Int64N(int64(most/2))) //nolint:gosec // jitter
+	return most/2 + time.Duration(e.opt.Jitter(int64(most/2)))
 }
 
 // backOff is exponential with full jitter.
@@ -163,5 +162,5 @@ func (e *Engine) backOff(attempt uint8) time.Duration {
 	if n := max(int(attempt), 1) - 1; n < 20 {
 		ceiling = min(ceiling, e.opt.FirstBackOff<<n)
 	}
-	return time.Duration(rand.Int64N(int64(ceiling)) + 1) //nolint:gosec // jitter
+	return time.Duration(e.opt.Jitter(int64(ceiling)) + 1)
 }

@@ -10,7 +10,6 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"loa/channels"
@@ -54,11 +53,11 @@ type Options struct {
 // Desk is where people act on alerts. Safe for concurrent use.
 type Desk struct {
 	o       Options
-	sending sync.Mutex
+	sending chan struct{} // holds one who approves
 }
 
 // New makes a Desk.
-func New(o Options) *Desk { return &Desk{o: o} }
+func New(o Options) *Desk { return &Desk{o: o, sending: make(chan struct{}, 1)} }
 
 // Status shows a case to anybody with a token.
 func (d *Desk) Status(ctx context.Context, token channels.Secret, id alert.ID) (*Case, error) {

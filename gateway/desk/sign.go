@@ -113,8 +113,12 @@ func (d *Desk) NeedsTwo(ctx context.Context, c *Case) (bool, error) {
 func (d *Desk) send(ctx context.Context, p Person, c *Case, key string) (*Case, error) {
 	// One at a time, so that of two that would replace the same alert the second
 	// sees the first.
-	d.sending.Lock()
-	defer d.sending.Unlock()
+	select {
+	case d.sending <- struct{}{}:
+		defer func() { <-d.sending }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 	now := d.o.Now()
 	s := &c.Submission
 	if !now.Before(s.Revision.Expires()) {

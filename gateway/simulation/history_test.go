@@ -108,6 +108,9 @@ func (w *world) params() historytest.Params {
 	}
 	if w.belt != nil {
 		p.YieldWithin = 3 * time.Second
+		if w.belt.wiped > 0 { // it forgot what had started in a slot, and let one more start
+			p.RatePerSecond["one"], p.RatePerSecond["two"] = smsRate+1, smsRate+1
+		}
 	}
 	return p
 }

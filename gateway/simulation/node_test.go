@@ -102,6 +102,7 @@ func (p *process) add(calm bool) *node {
 	o := delivery.Options{
 		Store: p.w.fault.delivery(p.w, store), Addresses: addresses{p.ledger.Audience(), n}, RefKey: []byte("0123456789abcdef"), Node: n.name, Nodes: 2,
 		Now: p.w.wall, Registerer: prometheus.NewRegistry(), Lanes: n.lanes(),
+		Jitter: func(most int64) int64 { return p.w.dice.of("jitter", n.name).Int64N(most) },
 	}
 	if calm {
 		o.PollEvery, o.SweepEvery = 5*time.Second, 3*time.Second

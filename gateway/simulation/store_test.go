@@ -266,7 +266,9 @@ func (w *world) settled(id delivery.BatchID, fence int64, d delivery.Delta) {
 		b.reasons[d.Index] = e.Reason
 	}
 	if d.Retire {
-		w.retired[b.ids[d.Index]] = w.mono()
+		if id := b.ids[d.Index]; w.retired[id] == 0 { // for good, from the first time on
+			w.retired[id] = w.mono()
+		}
 	}
 	w.mu.Unlock()
 	w.record(e)
