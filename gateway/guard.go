@@ -31,7 +31,8 @@ type guard struct {
 	witness witnessFile  // empty: none
 	key     string       // id of the master key
 	held    atomic.Bool
-	absent  atomic.Bool // the witness was not there at the start
+	heldAt  atomic.Int64 // since when, in nanoseconds since 1970
+	absent  atomic.Bool  // the witness was not there at the start
 	warned  map[string]bool
 	bumped  time.Time
 	noted   map[string]int64 // by mirror
@@ -49,6 +50,7 @@ func (g *Gateway) openGuard(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	w.heldAt.Store(state.Held.UnixNano())
 	w.held.Store(!state.Held.IsZero())
 	w.last.Store(state.Generation)
 	g.probes = append(g.probes, g.probeHold)
@@ -130,6 +132,7 @@ func (w *guard) round(ctx context.Context) error {
 		return err
 	}
 	w.last.Store(state.Generation)
+	w.heldAt.Store(state.Held.UnixNano())
 	if held := !state.Held.IsZero(); held != w.held.Swap(held) || held && w.bumped.IsZero() {
 		w.tell(ctx, state)
 	}
@@ -173,6 +176,14 @@ func (w *guard) seen(ctx context.Context, name string) (highest int64) {
 		highest = max(highest, n)
 	}
 	return highest
+}
+
+// since is since when nothing is sent; zero: it is.
+func (w *guard) since() time.Time {
+	if !w.held.Load() {
+		return time.Time{}
+	}
+	return time.Unix(0, w.heldAt.Load())
 }
 
 // mirror notes a committed generation where it is not noted yet.

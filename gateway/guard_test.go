@@ -108,6 +108,9 @@ func TestAnOldLedgerStartsOnHold(t *testing.T) {
 		if !r.Ready || len(r.Degraded) == 0 || r.Degraded[0].Part != "hold" {
 			t.Errorf("readiness: %+v", r)
 		}
+		if h := g.pageHealth(); !h.Held.Equal(s.Held) {
+			t.Errorf("the page is told of a hold since %v, not %v", h.Held, s.Held)
+		}
 		if got := gathered(t, g, "loa_hold"); got != 1 {
 			t.Errorf("loa_hold is %v", got)
 		}

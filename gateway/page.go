@@ -25,7 +25,7 @@ func (g *Gateway) openPage(context.Context) error {
 
 func (g *Gateway) pageHealth() public.Health {
 	h := g.Engine.Health()
-	out := public.Health{Mode: string(h.Mode), Since: h.Since}
+	out := public.Health{Mode: string(h.Mode), Since: h.Since, Held: g.guard.since()}
 	for _, d := range h.Down {
 		out.Down = append(out.Down, public.Down{Kind: d.Kind, Provider: d.Provider, Why: whyDown(d), Code: d.Code})
 	}

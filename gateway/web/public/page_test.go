@@ -225,6 +225,28 @@ func TestSystem(t *testing.T) {
 	has(t, body, "Đang lập danh sách người nhận.", "Không kết nối được Redis từ 11:59, 7/9/2024.", "Nhà mạng A (SMS) không trả lời. Tin đang chờ ở đây, chưa mất.")
 }
 
+// While nothing is sent the page says so before anything else, and does not say
+// that the queue works.
+func TestHold(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	_, body := get(t, w.open(t), "/")
+	hasNot(t, body, "TẠM GIỮ", "tạm giữ")
+	w = newWorld()
+	w.health = public.Health{Mode: "queue", Held: noon.Add(-time.Minute)}
+	for path, want := range map[string]string{
+		"/":         "ĐANG TẠM GIỮ: từ 11:59, 7/9/2024 hệ thống không gửi tin nào",
+		"/live":     "ĐANG TẠM GIỮ",
+		"/?lang=en": "ON HOLD: nothing has been sent since",
+	} {
+		_, body := get(t, w.open(t), path)
+		has(t, body, want)
+		hasNot(t, body, "Hàng gửi chạy bình thường", "The queue works normally")
+	}
+	_, body = get(t, w.open(t), "/")
+	has(t, body, "Đang tạm giữ từ 11:59, 7/9/2024: không gửi tin nào.")
+}
+
 // An all-clear and a correction are messages in force and no warnings.
 func TestOnlyAWarningIsCalledOne(t *testing.T) {
 	t.Parallel()

@@ -52,6 +52,7 @@ type Options struct {
 // Health is the state of the send engine. Mode is queue, direct or ledger.
 type Health struct {
 	Mode  string
+	Held  time.Time // since when nothing is sent, because the ledger is an older copy; zero: it is
 	Since time.Time // of the mode
 	Down  []Down    // providers nothing may be called on
 }

@@ -22,6 +22,7 @@ type view struct {
 	Auto                       bool
 	At                         string // time of the figures; empty: there are none
 	Stale                      string // why they are not of now
+	Hold                       string // why nothing is sent
 	Known                      bool
 	Only                       bool // one alert was asked for
 	AllURL                     string
@@ -93,6 +94,9 @@ func (p *Page) view(a ask, s *snapshot, err error) *view {
 	v.Known, v.At = true, clock(s.at)
 	if err != nil {
 		v.Stale = b.t("age.stale", "t", v.At)
+	}
+	if held := s.health.Held; !held.IsZero() {
+		v.Hold = b.t("hold.note", "t", moment(held))
 	}
 	b.alerts()
 	b.system()
@@ -329,6 +333,9 @@ func (b *builder) system() {
 		mode = line{Text: b.t("sys.direct", "t", moment(h.Since)), Bad: true}
 	case "ledger":
 		mode = line{Text: b.t("sys.ledger")}
+	}
+	if !h.Held.IsZero() {
+		mode = line{Text: b.t("sys.hold", "t", moment(h.Held)), Bad: true}
 	}
 	b.v.System = append(b.v.System, mode)
 	for _, d := range h.Down {
