@@ -55,7 +55,10 @@ func (c *checking) data(ctx context.Context) {
 // compared their keys.
 func (c *checking) file(ctx context.Context, data string) {
 	var k ledger.Key
-	err := ledger.PingSQLite(ledgerFile(data))
+	err := standsHere(data)
+	if err == nil {
+		err = ledger.PingSQLite(ledgerFile(data))
+	}
 	if err == nil && !c.held {
 		k, err = ledger.SQLiteKey(ctx, ledgerFile(data))
 	}

@@ -14,8 +14,15 @@ import (
 // ErrRunning says that another process holds the data folder.
 var ErrRunning = errors.New("another process is using the data folder")
 
-// lockFolder takes data/loa.lock for the life of the process.
+// ErrLinked says that the ledger's file stands in another folder.
+var ErrLinked = errors.New("it is a symbolic link, so that another process could use the same ledger; put the file itself there, or make the whole data folder the link")
+
+// lockFolder takes data/loa.lock for the life of the process, and with it the
+// ledger in the folder.
 func lockFolder(data string) (*os.File, error) {
+	if err := standsHere(data); err != nil {
+		return nil, err
+	}
 	f, err := os.OpenFile(filepath.Join(data, "loa.lock"), os.O_CREATE|os.O_RDWR, 0o600) //nolint:gosec // the data folder is the operator's
 	if err != nil {
 		return nil, fmt.Errorf("lock: %w", err)
@@ -28,6 +35,23 @@ func lockFolder(data string) (*os.File, error) {
 		return nil, fmt.Errorf("lock: %w", err)
 	}
 	return f, nil
+}
+
+// standsHere refuses a ledger that is a link to a file elsewhere: the lock of
+// its folder would not keep others from that file, and the log of the database
+// lies beside the file. The data folder itself may be a link.
+func standsHere(data string) error {
+	info, err := os.Lstat(ledgerFile(data))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if info.Mode()&os.ModeSymlink != 0 {
+		return fmt.Errorf("%s: %w", ledgerFile(data), ErrLinked)
+	}
+	return nil
 }
 
 // SocketPath is where "loa serve" listens for the other subcommands.
