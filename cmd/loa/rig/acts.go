@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"loa/gateway/historytest"
+	"loa/gateway/web/api"
 )
 
 // Halt stops an alert (Dừng) and returns when the stop was acknowledged, on the
@@ -46,12 +47,21 @@ infos:
 func (r *Rig) Correct(id string) string {
 	r.Helper()
 	a := r.Status(id)
-	text := fmt.Sprintf(correction, a.Code, time.Now().Format(time.RFC3339))
+	text := fmt.Sprintf(correction, a.Code, issuedAt(a))
 	by := idForm.FindString(r.alive().Loa(r.tokens[1], text, "alert", "correct", id, "-"))
 	if by == "" {
 		r.Fatal("the correction has no id")
 	}
 	return by
+}
+
+// issuedAt is when the alert's text was submitted, which is when it says that it
+// was issued.
+func issuedAt(a api.Alert) string {
+	if len(a.Signatures) == 0 {
+		return ""
+	}
+	return a.Signatures[0].At.Format(time.RFC3339)
 }
 
 // FinishSome waits until an alert that was stopped, or that goes to some people

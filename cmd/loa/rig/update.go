@@ -29,9 +29,9 @@ infos:
 func (r *Rig) Update(id string) string {
 	r.Helper()
 	now := time.Now().In(time.FixedZone("", 7*60*60)).Truncate(time.Minute)
-	at, until := now.Format(time.RFC3339), now.Add(6*time.Hour).Format(time.RFC3339)
-	n := r.alive()
-	by := idForm.FindString(n.Loa(r.tokens[0], fmt.Sprintf(update, r.Status(id).Code, at, until, until), "alert", "update", id, "-"))
+	until := now.Add(6 * time.Hour).Format(time.RFC3339)
+	n, a := r.alive(), r.Status(id)
+	by := idForm.FindString(n.Loa(r.tokens[0], fmt.Sprintf(update, a.Code, issuedAt(a), until, until), "alert", "update", id, "-"))
 	hash := hashForm.FindString(n.Loa(r.tokens[0], "", "alert", "submit", by))
 	if by == "" || hash == "" {
 		r.Fatalf("the update has no id or no hash: %q, %q", by, hash)
