@@ -127,7 +127,7 @@ func (g *Gateway) openLedger(ctx context.Context) error {
 	var err error
 	if dsn := g.cfg.Ledger.Postgres; dsn != "" {
 		g.ledger, err = ledger.OpenPostgres(ctx, dsn.Reveal(), opt)
-	} else {
+	} else if err = ownersAlone(ledgerFile(g.cfg.Data)); err == nil {
 		g.ledger, err = ledger.OpenSQLite(ctx, ledgerFile(g.cfg.Data), opt)
 	}
 	if err != nil {

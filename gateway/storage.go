@@ -4,12 +4,32 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 
 	"loa/gateway/alert"
 	"loa/gateway/desk"
 	"loa/gateway/ledger"
 	"loa/gateway/watch"
 )
+
+// ownersAlone has a database readable by its owner alone, also one that is not made
+// yet. SQLite gives its log and its index the mode of the database.
+func ownersAlone(path string) error {
+	const own = 0o600
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, own) //nolint:gosec // the data folder is the operator's
+	if err != nil {
+		return fmt.Errorf("ledger: %w", err)
+	}
+	if err := f.Close(); err != nil {
+		return fmt.Errorf("ledger: %w", err)
+	}
+	for _, name := range []string{path, path + "-wal", path + "-shm"} {
+		if err := os.Chmod(name, own); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("ledger: %w", err)
+		}
+	}
+	return nil
+}
 
 // roomyDesk takes no new alert while the disk is nearly full: what is left is
 // for those that run, and for what corrects, updates or ends them.

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -170,6 +171,11 @@ func (p *problem) Error() string {
 		b.WriteString(f.Rule)
 	}
 	return b.String()
+}
+
+// about reports whether a field of the request is at fault.
+func (p *problem) about(field string) bool {
+	return slices.ContainsFunc(p.Errors, func(f api.Fault) bool { return f.Field == field })
 }
 
 // inProcess serves requests by a handler in this process, streaming both ways

@@ -117,7 +117,7 @@ func importFile(ctx context.Context, c *client, file string, skipBad bool, list 
 			}
 		case line.Problem != nil:
 			bar.clear()
-			return &problem{*line.Problem}
+			return fileProblem(file, *line.Problem)
 		case line.Report != nil:
 			bar.clear()
 			r := line.Report
@@ -125,6 +125,18 @@ func importFile(ctx context.Context, c *client, file string, skipBad bool, list 
 			return err
 		}
 	}
+}
+
+// fileProblem says why a file was refused as a whole. What is wrong with its
+// first line has its place.
+func fileProblem(file string, p api.Problem) error {
+	if p.Type != api.ProblemPrefix+"bad-rows" {
+		return &problem{p}
+	}
+	if len(p.Errors) == 0 {
+		return fmt.Errorf("%s: %s", file, p.Detail)
+	}
+	return errors.New(badRow(file, &api.BadRow{Line: 1, Faults: p.Errors}))
 }
 
 // shownBad is how many bad rows are named on the terminal.
@@ -162,15 +174,20 @@ func (b *badRows) end() {
 	_, _ = fmt.Fprintf(b.stderr, "… and %d more; %s\n", b.n-shownBad, where)
 }
 
+// badRow has a line for each fault of a row.
 func badRow(file string, b *api.BadRow) string {
-	where := fmt.Sprintf("%s:%d", file, b.Line)
-	if b.Column != "" {
-		where += ": " + b.Column
+	var lines []string
+	for _, f := range b.Faults {
+		line := fmt.Sprintf("%s:%d: ", file, b.Line)
+		if f.Field != "" {
+			line += f.Field + ": "
+		}
+		if line += f.Rule; b.Duplicate {
+			line += "; the earlier line stands"
+		}
+		lines = append(lines, line)
 	}
-	if b.Duplicate {
-		return where + ": " + b.Rule + "; the earlier line stands"
-	}
-	return where + ": " + b.Rule
+	return strings.Join(lines, "\n")
 }
 
 // importBar draws how far a file has been read, on a terminal only.

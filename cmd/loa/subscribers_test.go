@@ -20,7 +20,7 @@ func TestManyBadRows(t *testing.T) {
 	file := write(t, filepath.Join(dir, "bad.csv"), strings.ReplaceAll(csvHead, ",", ";")+rows.String())
 	list := filepath.Join(dir, "rows.txt")
 	out, fault, code := loa(t, "", "subscribers", "import", "--errors", list, file)
-	if code == 0 || strings.Count(fault, file+":") != 50 || !strings.Contains(fault, "and 70 more; all are in "+list) {
+	if code == 0 || strings.Count(fault, file+":") != 51 || !strings.HasSuffix(fault, "\nloa: "+file+": the file has bad rows, nothing was imported\n") || !strings.Contains(fault, "and 70 more; all are in "+list) {
 		t.Errorf("exit %d: %s%s", code, out, fault)
 	}
 	all := read(t, list)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -49,6 +50,9 @@ sms.registered, or as the JSON file that sms.registered_in names.`,
 			return with(cmd.Context(), *path, func(c *client) error {
 				q := url.Values{"format": {format}, "provider": {provider}, "sender": {sender}}
 				body, err := c.start(cmd.Context(), request{method: http.MethodGet, path: "/templates/registration", query: q})
+				if refused, ok := errors.AsType[*problem](err); ok && refused.about("sender") {
+					return fmt.Errorf("%w\n  give both --provider and --sender, such as --provider twilio --sender QuangNinh", err)
+				}
 				if err != nil {
 					return err
 				}

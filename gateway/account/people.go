@@ -130,13 +130,13 @@ func (a *Account) checkTerritory(t area.Code) error {
 	}
 	const province, commune = 2, 5
 	if len(t) != province && len(t) != commune || strings.Trim(string(t), "0123456789") != "" {
-		return ErrTerritory
+		return fmt.Errorf("territory %q: %w", t, ErrTerritory)
 	}
 	if a.Valid == nil {
 		return nil
 	}
 	if err := a.Valid(t); err != nil {
-		return fmt.Errorf("%w: %w", ErrTerritory, err)
+		return fmt.Errorf("territory %q: %w: %w", t, ErrTerritory, err)
 	}
 	return nil
 }

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"sync/atomic"
 	"time"
-	"unicode/utf8"
 
 	"loa/channels"
 	"loa/gateway/area"
@@ -84,11 +83,11 @@ func (b *Book) Find(ctx context.Context, kind channels.Kind, a channels.Address)
 }
 
 // Add normalises, seals and stores endpoints, at once visible, and returns
-// their ids. One that is not acceptable refuses all, with a *FieldError.
+// their ids. One that is not acceptable refuses all, with FieldErrors.
 func (b *Book) Add(ctx context.Context, now time.Time, es []Endpoint) ([]int64, error) {
 	sealed := make([]Sealed, len(es))
 	for i, e := range es {
-		s, err := b.seal(e, now)
+		s, err := b.seal(e, now, nil)
 		if err != nil {
 			return nil, fmt.Errorf("endpoint %d: %w", i+1, err)
 		}
@@ -126,26 +125,23 @@ func (b *Book) HeadCount(ctx context.Context, communes []area.Code, roster bool)
 // Snapshot is the highest endpoint id that is visible now.
 func (b *Book) Snapshot(ctx context.Context) (int64, error) { return b.Store.Snapshot(ctx) }
 
-// FieldError names the field of an endpoint and the rule that it breaks. It
-// never holds the field's value.
-type FieldError struct {
-	Field string
-	Rule  string
-}
-
-func (e *FieldError) Error() string { return e.Field + ": " + e.Rule }
-
-// seal checks an endpoint and seals its address.
-func (b *Book) seal(e Endpoint, now time.Time) (Sealed, error) {
-	if err := check(e, now); err != nil {
-		return Sealed{}, err
-	}
-	a, identity, err := normalize(e.Kind, e.Address.Reveal(), b.Origin)
-	if err != nil {
+// seal checks an endpoint and seals its address. Whoever read the endpoint
+// hands over what was wrong with it by then; all faults are told together.
+func (b *Book) seal(e Endpoint, now time.Time, faults FieldErrors) (Sealed, error) {
+	faults.check(e, now)
+	var a channels.Address
+	var identity string
+	if !faults.has("kind") {
+		var err error
+		a, identity, err = normalize(e.Kind, e.Address.Reveal(), b.Origin)
 		if bad, ok := errors.AsType[*AddressError](err); ok {
-			return Sealed{}, &FieldError{Field: "address", Rule: bad.Rule}
+			faults.add("address", bad.Rule)
+		} else if err != nil {
+			return Sealed{}, err
 		}
-		return Sealed{}, err
+	}
+	if len(faults) > 0 {
+		return Sealed{}, faults.sorted()
 	}
 	if e.Commune.Reserved() {
 		// Somebody on duty is a subscriber too: the two are told apart.
@@ -153,43 +149,4 @@ func (b *Book) seal(e Endpoint, now time.Time) (Sealed, error) {
 	}
 	e.Address = ""
 	return Sealed{Endpoint: e, Cipher: b.Vault.Seal(e.Kind, a), Lookup: b.Vault.Lookup(e.Kind, identity)}, nil
-}
-
-const maxConsentText = 64
-
-func check(e Endpoint, now time.Time) error {
-	switch {
-	case e.Kind != channels.SMS && e.Kind != channels.WebPush && e.Kind != channels.App:
-		return &FieldError{"kind", "one of sms, webpush, app"}
-	case e.Commune == "":
-		return &FieldError{"commune", "missing"}
-	case e.Language != "vi" && e.Language != "en":
-		return &FieldError{"language", "vi or en"}
-	case e.Basis != Consent && e.Basis != Duty && e.Basis != EmergencyOrder:
-		return &FieldError{"basis", "one of consent, duty, emergency_order"}
-	case e.Basis == Consent && e.ConsentText == "":
-		return &FieldError{"consent_text", "missing, and basis is consent"}
-	case !isPlain(e.ConsentText):
-		return &FieldError{"consent_text", "at most 64 printable characters that do not begin as a formula (= + - @)"}
-	case e.Basis == Consent && e.ConsentAt.IsZero():
-		return &FieldError{"consent_at", "missing, and basis is consent"}
-	case e.ConsentAt.After(now):
-		return &FieldError{"consent_at", "in the future"}
-	default:
-		return nil
-	}
-}
-
-// isPlain admits the name of a consent text: short, printable, and nothing a
-// spreadsheet would run.
-func isPlain(s string) bool {
-	if len(s) > maxConsentText || !utf8.ValidString(s) {
-		return false
-	}
-	for i, r := range s {
-		if r < ' ' || r == 0x7f || (i == 0 && (r == '=' || r == '+' || r == '-' || r == '@')) {
-			return false
-		}
-	}
-	return true
 }

@@ -14,7 +14,8 @@ import (
 // the whole file into memory.
 const maxRecord = 64 << 10
 
-var errRecord = fmt.Errorf("row longer than %d KiB, or a quote that is not closed", maxRecord>>10)
+// ErrRecord ends the reading of a file.
+var ErrRecord = fmt.Errorf("audience: a row longer than %d KiB, or a quote that is not closed", maxRecord>>10)
 
 // rows reads records of a subscriber file.
 type rows struct {
@@ -37,8 +38,11 @@ func openRows(r io.Reader) (*rows, error) {
 	if errors.Is(err, io.EOF) {
 		return nil, &HeaderError{columnNames[0], "missing: the file is empty"}
 	}
+	if errors.Is(err, ErrRecord) {
+		return nil, fmt.Errorf("line 1: %w", err)
+	}
 	if err != nil {
-		return nil, fmt.Errorf("line 1: %w", readRule(err))
+		return nil, &HeaderError{"", readRule(err).Error()}
 	}
 	in.header, err = readHeader(record)
 	return in, err
@@ -47,6 +51,7 @@ func openRows(r io.Reader) (*rows, error) {
 // parcels reads to the end of the file. Records that cannot be read are passed
 // on with the reason.
 func (in *rows) parcels(ctx context.Context, work, ordered chan<- *parcel) error {
+	last := 1
 	for end := false; !end; {
 		p := &parcel{done: make(chan struct{})}
 		for len(p.records) < stageRows {
@@ -66,10 +71,11 @@ func (in *rows) parcels(ctx context.Context, work, ordered chan<- *parcel) error
 				line = bad.StartLine
 				p.broken = append(p.broken, readRule(err).Error())
 			default:
-				return fmt.Errorf("audience: read the file: %w", err)
+				return fmt.Errorf("audience: read the file after line %d: %w", last, err)
 			}
 			p.records = append(p.records, record)
 			p.lines = append(p.lines, line)
+			last = line
 		}
 		if len(p.records) == 0 {
 			return nil
@@ -106,7 +112,7 @@ type limited struct {
 
 func (l *limited) Read(p []byte) (int, error) {
 	if l.left <= 0 {
-		return 0, errRecord
+		return 0, ErrRecord
 	}
 	n, err := l.r.Read(p)
 	l.left -= n

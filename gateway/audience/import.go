@@ -36,18 +36,12 @@ type ImportOptions struct {
 
 // BadRow names a row that is not imported. It holds no address.
 type BadRow struct {
-	Line      int    // where the row begins, from 1
-	Column    string // empty if the row cannot be read at all
-	Rule      string
-	Duplicate bool // its address stands on an earlier line already; not an error
+	Line      int         // where the row begins, from 1
+	Faults    FieldErrors // all of them
+	Duplicate bool        // its address stands on an earlier line already; not an error
 }
 
-func (b BadRow) String() string {
-	if b.Column == "" {
-		return fmt.Sprintf("line %d: %s", b.Line, b.Rule)
-	}
-	return fmt.Sprintf("line %d: %s: %s", b.Line, b.Column, b.Rule)
-}
+func (b BadRow) String() string { return fmt.Sprintf("line %d: %s", b.Line, b.Faults) }
 
 // Report says what an import came to.
 type Report struct {
@@ -151,18 +145,13 @@ func (b *Book) sealParcel(p *parcel, h header, opt ImportOptions) {
 	p.bad = make([]BadRow, len(p.records))
 	for i, record := range p.records {
 		if p.broken[i] != "" {
-			p.bad[i] = BadRow{Line: p.lines[i], Rule: p.broken[i]}
+			p.bad[i] = BadRow{Line: p.lines[i], Faults: FieldErrors{{Rule: p.broken[i]}}}
 			continue
 		}
-		e, err := h.endpoint(record, opt.Valid)
-		if err == nil {
-			p.sealed[i], err = b.seal(e, opt.Now)
-		}
-		if err != nil {
-			p.bad[i] = BadRow{Line: p.lines[i], Rule: err.Error()}
-			if f, ok := errors.AsType[*FieldError](err); ok {
-				p.bad[i].Column, p.bad[i].Rule = f.Field, f.Rule
-			}
+		var err error
+		e, faults := h.endpoint(record, opt.Valid)
+		if p.sealed[i], err = b.seal(e, opt.Now, faults); err != nil {
+			p.bad[i] = BadRow{Line: p.lines[i], Faults: faultsOf(err)}
 		}
 	}
 }
@@ -188,7 +177,7 @@ func (s *staging) take(ctx context.Context, p *parcel) error {
 		short := binary.LittleEndian.Uint64(p.sealed[i].Lookup[:])
 		if _, twice := s.seen[short]; twice {
 			s.rep.Duplicates++
-			s.name(BadRow{Line: p.lines[i], Column: "address", Rule: "stands on an earlier line", Duplicate: true})
+			s.name(BadRow{Line: p.lines[i], Faults: FieldErrors{{"address", "stands on an earlier line"}}, Duplicate: true})
 			continue
 		}
 		s.seen[short] = struct{}{}

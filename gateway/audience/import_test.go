@@ -136,12 +136,17 @@ func TestImportNamesBadRows(t *testing.T) {
 		"sms,0912\"345679,07111,vi,duty,,,\n" + // 16
 		"sms,\"0912345679\n\",07111,vi,duty,,,\n" + // 17 and 18
 		"sms,+84 912 345 678,07111,vi,duty,,,\n" + // 19: repeats line 2
-		"sms,0912345670,07111,,duty,,,1\n" // 20: good
+		"sms,0912345670,07111,,duty,,,1\n" + // 20: good
+		"sms,02438255555,1,fr,why,,yesterday,maybe\n" + // 21: nothing is right
+		"fax,0912345679,,vi,consent,,soon,\n" // 22
 	want := []string{
 		"line 3: address: a landline", "line 4: kind: ", "line 5: commune: not a commune", "line 6: commune: missing", "line 7: language: ",
 		"line 8: basis: ", "line 9: consent_text: missing", "line 10: consent_at: missing", "line 11: consent_at: a time such as",
 		"line 12: consent_at: in the future", "line 13: consent_text: ", "line 14: roster: ", "line 15: not as many fields",
 		"line 16: a quote", "line 17: address: ", "line 19: address: stands on an earlier line",
+		"line 21: address: a landline cannot receive SMS; commune: not a commune in force; language: vi or en; basis: one of consent, duty, emergency_order; " +
+			"consent_at: a time such as 2025-07-01T08:00:00+07:00 or a date such as 2025-07-01; roster: true or false",
+		"line 22: kind: one of sms, webpush, app; commune: missing; consent_text: missing, and basis is consent; consent_at: a time such as 2025-07-01T08:00:00+07:00 or a date such as 2025-07-01",
 	}
 	for _, skip := range []bool{false, true} {
 		m := &memory{}
@@ -153,11 +158,11 @@ func TestImportNamesBadRows(t *testing.T) {
 			if s := b.String(); !strings.HasPrefix(s, want[i]) || strings.Contains(s, "345") {
 				t.Errorf("skip %v: %q, want %q and no number", skip, s, want[i])
 			}
-			if b.Duplicate != (i == len(bad)-1) {
+			if b.Duplicate != (b.Line == 19) {
 				t.Errorf("skip %v: %v", skip, b)
 			}
 		}
-		wantRep := Report{Rows: 18, Bad: 15, Duplicates: 1}
+		wantRep := Report{Rows: 20, Bad: 17, Duplicates: 1}
 		if skip {
 			wantRep.Added = 2
 			if err != nil {
@@ -249,7 +254,7 @@ func TestImportFaultsLeaveNothing(t *testing.T) {
 	}{
 		"store fails":      {&memory{failStage: 3}, &people{n: 20000}, errFault},
 		"file fails":       {&memory{}, io.MultiReader(io.LimitReader(&people{n: 20000}, 90000), failing{}), errFault},
-		"quote not closed": {&memory{}, strings.NewReader(headerLine + "sms,\"" + strings.Repeat("9", 10<<20)), errRecord},
+		"quote not closed": {&memory{}, strings.NewReader(headerLine + "sms,\"" + strings.Repeat("9", 10<<20)), ErrRecord},
 	} {
 		rep, _, err := importing(t, tc.store, tc.in, true)
 		if !errors.Is(err, tc.want) || tc.store.aborted != 1 || len(tc.store.live) != 0 || len(tc.store.staged) != 0 {

@@ -1,6 +1,7 @@
 package audience
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -100,8 +101,9 @@ func (h header) get(record []string, col int) string {
 	return strings.Trim(record[h[col]], " \t")
 }
 
-// endpoint reads a record. Errors are *FieldError.
-func (h header) endpoint(record []string, valid func(area.Code) error) (Endpoint, error) {
+// endpoint reads a record and says what of it cannot be read, or is no place.
+func (h header) endpoint(record []string, valid func(area.Code) error) (Endpoint, FieldErrors) {
+	var faults FieldErrors
 	e := Endpoint{
 		Kind:        channels.Kind(h.get(record, colKind)),
 		Commune:     area.Code(h.get(record, colCommune)),
@@ -113,24 +115,23 @@ func (h header) endpoint(record []string, valid func(area.Code) error) (Endpoint
 	if e.Language == "" {
 		e.Language = "vi"
 	}
-	if e.Commune == "" {
-		return e, &FieldError{"commune", "missing"}
-	}
-	if err := valid(e.Commune); err != nil {
-		return e, &FieldError{"commune", err.Error()}
+	if e.Commune != "" {
+		if err := valid(e.Commune); err != nil {
+			faults.add("commune", err.Error())
+		}
 	}
 	var err error
 	if e.ConsentAt, err = readTime(h.get(record, colConsentAt)); err != nil {
-		return e, err
+		faults.add("consent_at", err.Error())
 	}
 	switch h.get(record, colRoster) {
 	case "", "false", "0":
 	case "true", "1":
 		e.Roster = true
 	default:
-		return e, &FieldError{"roster", "true or false"}
+		faults.add("roster", "true or false")
 	}
-	return e, nil
+	return e, faults
 }
 
 var vietnamTime = time.FixedZone("+07:00", 7*60*60)
@@ -145,5 +146,5 @@ func readTime(s string) (time.Time, error) {
 	if t, err := time.ParseInLocation(time.DateOnly, s, vietnamTime); err == nil {
 		return t, nil
 	}
-	return time.Time{}, &FieldError{"consent_at", "a time such as 2025-07-01T08:00:00+07:00 or a date such as 2025-07-01"}
+	return time.Time{}, errors.New("a time such as 2025-07-01T08:00:00+07:00 or a date such as 2025-07-01")
 }

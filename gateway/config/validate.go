@@ -158,8 +158,11 @@ func (v *validation) channels(c *Config) {
 	seen := map[string]bool{}
 	for i, ch := range c.Channels {
 		key := fmt.Sprintf("channels[%d]", i)
-		if ch.Driver == "" || seen[ch.Driver] {
-			v.fault(key+".driver", "is required, and each driver once")
+		switch {
+		case ch.Driver == "":
+			v.fault(key+".driver", "is required")
+		case seen[ch.Driver]:
+			v.fault(key+".driver", "%s is a channel already: each driver is configured once", ch.Driver)
 		}
 		seen[ch.Driver] = true
 		if ch.Window < 0 || ch.Window > 256 {

@@ -26,12 +26,12 @@ type ImportProgress struct {
 	Bytes int64 `json:"bytes"`
 }
 
-// BadRow names a row that is not imported. It holds no address.
+// BadRow names a row that is not imported, with all that is wrong with it. It
+// holds no address.
 type BadRow struct {
-	Line      int    `json:"line"`
-	Column    string `json:"column,omitempty"`
-	Rule      string `json:"rule"`
-	Duplicate bool   `json:"duplicate,omitempty"` // not an error: an earlier line has the address
+	Line      int     `json:"line"`
+	Faults    []Fault `json:"faults"`              // the field is the column; empty: the whole row
+	Duplicate bool    `json:"duplicate,omitempty"` // not an error: an earlier line has the address
 }
 
 // ImportReport is what an import came to.
@@ -71,7 +71,11 @@ func (s *server) importSubscribers(w http.ResponseWriter, r *http.Request) {
 		Valid:   s.inForce,
 		SkipBad: query.Get("skip_bad") == "true",
 		Bad: func(b audience.BadRow) {
-			say(ImportLine{Bad: &BadRow{b.Line, b.Column, b.Rule, b.Duplicate}})
+			row := &BadRow{Line: b.Line, Duplicate: b.Duplicate}
+			for _, f := range b.Faults {
+				row.Faults = append(row.Faults, Fault{f.Field, f.Rule})
+			}
+			say(ImportLine{Bad: row})
 		},
 		Progress: func(rows int, bytes int64) {
 			say(ImportLine{Progress: &ImportProgress{rows, bytes}})

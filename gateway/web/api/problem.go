@@ -78,6 +78,7 @@ var kinds = []kind{
 	{desk.ErrHash, http.StatusConflict, "hash"},
 	{desk.ErrConflict, http.StatusConflict, "conflict"},
 	{audience.ErrImporting, http.StatusConflict, "importing"},
+	{audience.ErrRecord, http.StatusUnprocessableEntity, "bad-rows"},
 	{audience.ErrBadRows, http.StatusUnprocessableEntity, "bad-rows"},
 	{account.ErrName, http.StatusUnprocessableEntity, "invalid"},
 	{account.ErrTerritory, http.StatusUnprocessableEntity, "invalid"},
@@ -172,7 +173,7 @@ func fieldsOf(err error) (Problem, bool) {
 	case errors.As(err, &slot):
 		p.Type, p.Errors = "text", slotFaults(err)
 	case errors.As(err, &head):
-		p.Type, p.Errors = "bad-rows", []Fault{{head.Column, head.Rule}}
+		p.Type, p.Detail, p.Errors = "bad-rows", "the first line of the file cannot be used", []Fault{{head.Column, head.Rule}}
 	case errors.As(err, &refusal):
 		p.Type, p.Detail = "cap", fmt.Sprintf("the message, line %d, column %d: %s (%s)", refusal.Line, refusal.Column, refusal.Text, refusal.Rule)
 	default:

@@ -2,7 +2,9 @@ package api
 
 import (
 	"bytes"
+	"fmt"
 	"net/http"
+	"strings"
 
 	"loa/gateway/render"
 )
@@ -16,7 +18,7 @@ func (s *server) registration(w http.ResponseWriter, r *http.Request) {
 		from = s.Senders[0]
 	}
 	if from.Provider == "" || from.Sender == "" {
-		s.refuse(w, r, invalid("sender", "name a provider and a sender: the configuration does not have exactly one (sms.senders)"))
+		s.refuse(w, r, invalid("sender", "name a provider and a sender: "+s.sendersConfigured()))
 		return
 	}
 	media := map[string]string{"json": "application/json; charset=utf-8", "csv": "text/csv; charset=utf-8"}[query.Get("format")]
@@ -31,4 +33,16 @@ func (s *server) registration(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", media)
 	_, _ = w.Write(b.Bytes())
+}
+
+// sendersConfigured says which senders there are to choose from.
+func (s *server) sendersConfigured() string {
+	if len(s.Senders) == 0 {
+		return "the configuration has none (sms.senders)"
+	}
+	var all []string
+	for _, from := range s.Senders {
+		all = append(all, fmt.Sprintf("provider %s with sender %s", from.Provider, from.Sender))
+	}
+	return "the configuration has " + strings.Join(all, ", ")
 }
