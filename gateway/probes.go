@@ -29,7 +29,7 @@ func (g *Gateway) probeProviders(context.Context) []watch.Part {
 		if !ok {
 			continue
 		}
-		name := fmt.Sprintf("provider/%s/%s", o.kind, p.Provider())
+		name := providerPart(o.kind, p.Provider())
 		i := slices.IndexFunc(down, func(d delivery.Down) bool { return d.Kind == o.kind && d.Provider == p.Provider() })
 		if i < 0 {
 			parts = append(parts, watch.Fine(name))
@@ -38,6 +38,11 @@ func (g *Gateway) probeProviders(context.Context) []watch.Part {
 		parts = append(parts, providerDown(name, down[i]))
 	}
 	return parts
+}
+
+// providerPart names a provider on the board.
+func providerPart(k channels.Kind, provider string) string {
+	return fmt.Sprintf("provider/%s/%s", k, provider)
 }
 
 func providerDown(name string, d delivery.Down) watch.Part {

@@ -52,6 +52,12 @@ func (g *Gateway) openWatch(context.Context) error {
 		g.probeProviders, g.probeQueue, g.probeBacklog(), watch.Every(ledgerEvery, g.now, g.probeLedger),
 		watch.ClockProbe(g.clock.wall, time.Now), watch.DiskProbe(func() (float64, error) { return watch.Free(g.cfg.Data) }),
 	})
+	for _, d := range g.drivers {
+		c, ok := d.value.(channels.Checker)
+		if p, named := d.value.(interface{ Provider() string }); ok && named {
+			o.Logins = append(o.Logins, watch.Login{Part: providerPart(d.kind, p.Provider()), Provider: p.Provider(), Check: c.Check})
+		}
+	}
 	g.watcher = watch.New(o)
 	return nil
 }
@@ -110,7 +116,7 @@ func (g *Gateway) notePoison(p delivery.Poison) {
 // noteProvider tells of a provider that is closed to some numbers or to one
 // text; one that is down as a whole is seen by its probe.
 func (g *Gateway) noteProvider(e delivery.ProviderEvent) {
-	name := fmt.Sprintf("provider/%s/%s", e.Kind, e.Provider)
+	name := providerPart(e.Kind, e.Provider)
 	switch {
 	case !e.Down:
 	case e.Alert != "":

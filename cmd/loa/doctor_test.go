@@ -91,3 +91,33 @@ func TestDoctorOfARunningGateway(t *testing.T) {
 		}
 	}
 }
+
+// A provider that has revoked our account is found by the running gateway,
+// though nothing is sent.
+func TestDoctorKnowsOfRevokedCredentials(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("LOA_STANDIN_TOKEN", "drilldrilldrilldrilldrilldrill12")
+	books := filepath.Join(dir, "books.jsonl")
+	carrier := background(t, "standin", "sms", "--listen", "127.0.0.1:0", "--books", books, "--fault", "revoked").wait(t, `listening on (\S+)`)
+	config := drill(t, dir, carrier)
+	background(t, "serve", "--config", config).wait(t, `Loa serves (\S+)`)
+	var last string
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+		var answer struct{ Parts []watch.Part }
+		last, _ = doctor(t, config, "--json")
+		if err := json.Unmarshal([]byte(last), &answer); err != nil {
+			t.Fatal(err)
+		}
+		for _, x := range answer.Parts {
+			if x.Part == "provider/sms/twilio" && x.Cause == watch.ProviderDown && strings.Contains(x.Text, "without sending") {
+				if taken, err := os.ReadFile(books); err == nil && len(taken) > 0 {
+					t.Errorf("something was sent: %s", taken)
+				}
+				return
+			}
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("not found:\n%s", last)
+		}
+	}
+}

@@ -34,6 +34,7 @@ type Options struct {
 	Wake      func() // a request was stored
 	Progress  func() delivery.Progress
 	Probes    []Probe
+	Logins    []Login
 	Canaries  []Canary
 	Duty      []Contact
 	Webhooks  []Webhook
@@ -71,6 +72,7 @@ type Watch struct {
 	canaries canaries
 	hooks    []*hook
 	pulse    *pulse
+	logins   []*login
 	unsent   []Page // to people, because the ledger did not take them
 	enlisted bool
 }
@@ -80,6 +82,9 @@ func New(o Options) *Watch {
 	w := &Watch{o: o, log: o.Log, m: newMetrics(o.Metrics)}
 	if w.log == nil {
 		w.log = slog.New(slog.DiscardHandler)
+	}
+	for _, l := range o.Logins {
+		w.logins = append(w.logins, &login{Login: l})
 	}
 	client := newClient(o.Origin)
 	for i, to := range o.Webhooks {
@@ -124,6 +129,9 @@ func (w *Watch) Run(ctx context.Context) error {
 	}
 	if w.pulse.URL != "" {
 		work.Go(func() { w.pulse.run(ctx, w.o.Now) })
+	}
+	for _, l := range w.logins {
+		work.Go(func() { l.run(ctx) })
 	}
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
@@ -206,6 +214,9 @@ func (w *Watch) look(ctx context.Context, canaries Probe) []Part {
 	looking.Wait()
 	all := slices.Concat(seen...)
 	all = append(all, canaries(bound)...)
+	for _, l := range w.logins {
+		all = append(all, l.part()...)
+	}
 	for _, h := range w.hooks {
 		all = append(all, h.part())
 	}
