@@ -230,6 +230,11 @@ func (s watchStore) Outcomes(ctx context.Context, id alert.ID, revision int) (ou
 	return out, err
 }
 
+// Prune forgets old revisions.
+func (s watchStore) Prune(ctx context.Context, id alert.ID, below int) error {
+	return s.g.ledger.Prune(ctx, id, below, func(n int) string { return watch.RequestKey(id, n) })
+}
+
 // Diagnose tells what is wrong with a gateway that does not run: every fault
 // that a check finds, and then how the data folder and the ledger are.
 func Diagnose(ctx context.Context, opt Options) []watch.Part {

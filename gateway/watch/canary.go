@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"loa/channels"
-	"loa/gateway/alert"
 	"loa/gateway/delivery"
 	"loa/gateway/dispatch"
 )
@@ -100,7 +99,7 @@ func (cs *canaries) begin(ctx context.Context, c *canary, slot, now time.Time) {
 
 // judge looks for the proof of the current round.
 func (cs *canaries) judge(ctx context.Context, c *canary, now time.Time) {
-	out, err := cs.store.Outcomes(ctx, alert.ID("canary-"+string(c.Kind)), c.number)
+	out, err := cs.store.Outcomes(ctx, canaryID(c.Kind), c.number)
 	took := now.Sub(c.issued)
 	switch {
 	case err != nil && took < Wait:

@@ -43,12 +43,31 @@ type Store interface {
 	// with this number or a higher one: another node was quicker.
 	Issue(ctx context.Context, rev *alert.Revision, r dispatch.Request) (bool, error)
 	Outcomes(ctx context.Context, id alert.ID, revision int) (Outcomes, error)
+	// Prune forgets the revisions of an alert below a number, with all that was
+	// sent of them, but for the one that is live.
+	Prune(ctx context.Context, id alert.ID, below int) error
+}
+
+// RequestKey is the key of the request of one of our revisions.
+func RequestKey(id alert.ID, revision int) string { return "watch/" + id.Identifier(revision) }
+
+func canaryID(k channels.Kind) alert.ID { return alert.ID("canary-" + string(k)) }
+func dutyID(c Cause) alert.ID           { return alert.ID("duty-" + string(c)) }
+
+// canaryNumber is the number of the canary's revision in the slot that began at.
+func canaryNumber(began time.Time) int { return int(began.Unix() / 60) }
+
+// dutyNumber is the number of the revision of a page; that of its end is the
+// next. It counts in steps of Gap, so that several nodes and a restart tell of a
+// cause once.
+func dutyNumber(at time.Time) int {
+	return 2 * int(at.Truncate(Gap).Unix()/int64(Gap/time.Second))
 }
 
 // roster is a request to a few endpoints, by their ids.
 func roster(rev *alert.Revision, cause dispatch.Cause, p delivery.Priority, kinds []channels.Kind, ids []int64) (dispatch.Request, error) {
 	r := dispatch.Request{
-		Key: "watch/" + rev.Identifier, Alert: rev.Alert, Revision: rev.Number, Cause: cause, Priority: p,
+		Key: RequestKey(rev.Alert, rev.Number), Alert: rev.Alert, Revision: rev.Number, Cause: cause, Priority: p,
 		Kinds: kinds, Roster: true, People: ids,
 	}
 	for _, id := range ids {
@@ -76,7 +95,7 @@ func revision(sender string, id alert.ID, number int, sent, expires time.Time, c
 
 // canaryRevision is the test message of a channel in the slot that began at.
 func canaryRevision(sender string, kind channels.Kind, began time.Time, every time.Duration) *alert.Revision {
-	rev := revision(sender, alert.ID("canary-"+string(kind)), int(began.Unix()/60), began, began.Add(2*every), CanaryCell)
+	rev := revision(sender, canaryID(kind), canaryNumber(began), began, began.Add(2*every), CanaryCell)
 	rev.Status, rev.Code = alert.Test, "TEST"
 	in := &rev.Infos[0]
 	in.Template = canaryTemplate
@@ -87,18 +106,17 @@ func canaryRevision(sender string, kind channels.Kind, began time.Time, every ti
 // dutyExpiry is how long a page is worth sending.
 const dutyExpiry = 30 * time.Minute
 
-// dutyRevision is a page as people read it. Its number counts in steps of Gap,
-// so that several nodes and a restart tell of a cause once. It is no test, and
-// goes to nobody but the people on duty.
+// dutyRevision is a page as people read it. It is no test, and goes to nobody
+// but the people on duty.
 func dutyRevision(sender, agency string, p Page) *alert.Revision {
-	number := 2 * int(p.At.Truncate(Gap).Unix()/int64(Gap/time.Second))
+	number := dutyNumber(p.At)
 	w, said, plain := catalogue[p.Cause], "có sự cố", "co su co"
 	advice, advicePlain := "Kiểm tra ngay: loa doctor", "Kiem tra ngay: loa doctor"
 	if p.Resolved {
 		number++
 		said, plain, advice, advicePlain = "đã hết sự cố", "da het su co", "Không cần làm gì thêm", "Khong can lam gi them"
 	}
-	rev := revision(sender, alert.ID("duty-"+string(p.Cause)), number, p.At, p.At.Add(dutyExpiry), DutyCell)
+	rev := revision(sender, dutyID(p.Cause), number, p.At, p.At.Add(dutyExpiry), DutyCell)
 	rev.Status, rev.Code = alert.Actual, "DUTY"
 	in := &rev.Infos[0]
 	in.Headline = fmt.Sprintf("Hệ thống Loa %s: %s", said, w.vi)

@@ -133,6 +133,7 @@ func (w *Watch) Run(ctx context.Context) error {
 	for _, l := range w.logins {
 		work.Go(func() { l.run(ctx) })
 	}
+	work.Go(func() { w.prune(ctx) })
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
 	for {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -29,6 +30,7 @@ type book struct {
 	issued  []*alert.Revision
 	asked   []dispatch.Request
 	outcome Outcomes
+	pruned  int
 }
 
 func (b *book) Issue(_ context.Context, rev *alert.Revision, r dispatch.Request) (bool, error) {
@@ -50,6 +52,16 @@ func (b *book) Outcomes(context.Context, alert.ID, int) (Outcomes, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.outcome, nil
+}
+
+func (b *book) Prune(_ context.Context, id alert.ID, below int) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	gone := func(rev *alert.Revision) bool { return rev.Alert == id && rev.Number < below }
+	b.pruned += len(b.issued)
+	b.issued = slices.DeleteFunc(b.issued, gone)
+	b.pruned -= len(b.issued)
+	return nil
 }
 
 func (b *book) comesTo(o channels.Outcome) {
