@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"loa/channels"
@@ -64,6 +66,9 @@ func (g *Gateway) complete(rev *alert.Revision) error {
 		if in.Template == "" {
 			continue
 		}
+		if err := g.fillEarlier(rev, in); err != nil {
+			return err
+		}
 		if err := g.Renderer.CheckSlots(in.Template, in.Lang(), in.Slots); err != nil {
 			return slotFaults(i, err)
 		}
@@ -76,6 +81,56 @@ func (g *Gateway) complete(rev *alert.Revision) error {
 		}
 	}
 	return nil
+}
+
+// lookBound is how long a text may wait for the message that it is about.
+const lookBound = 5 * time.Second
+
+// fillEarlier writes which earlier message a text is about, its code and when it
+// was issued, where the template says so and the author leaves it out.
+func (g *Gateway) fillEarlier(rev *alert.Revision, in *alert.Info) error {
+	if len(rev.References) == 0 {
+		return nil
+	}
+	last := rev.References[len(rev.References)-1]
+	slots := maps.Clone(in.Slots)
+	if slots == nil {
+		slots = make(map[string]string)
+	}
+	for _, s := range g.Renderer.Slots(in.Template, in.Lang()) {
+		if _, given := slots[s.Name]; given {
+			continue
+		}
+		switch s.Name {
+		case "old_at":
+			slots[s.Name] = last.Sent.Format(time.RFC3339)
+		case "old_code":
+			ctx, cancel := context.WithTimeout(context.Background(), lookBound) //nolint:forbidigo // completing has no caller that may give up
+			old, err := g.earlier(ctx, last)
+			cancel()
+			if err != nil {
+				return err
+			}
+			if old != nil {
+				slots[s.Name] = old.Code
+			}
+		}
+	}
+	in.Slots = slots
+	return nil
+}
+
+// earlier is the revision that is referred to; nil if it is none of ours.
+func (g *Gateway) earlier(ctx context.Context, ref alert.Reference) (*alert.Revision, error) {
+	id := ref.Identifier[:max(0, strings.LastIndexByte(ref.Identifier, '.'))]
+	c, err := g.ledger.Desk().Case(ctx, alert.ID(id))
+	if errors.Is(err, desk.ErrNotFound) || err == nil && (c.Submission.Revision == nil || c.Submission.Revision.Identifier != ref.Identifier) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("what the text is about: %w", err)
+	}
+	return c.Submission.Revision, nil
 }
 
 // slotFaults places what is wrong with the slots of an info.

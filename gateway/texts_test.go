@@ -3,6 +3,7 @@ package gateway
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -80,6 +81,49 @@ func TestATextNamesTheMessageItIsAbout(t *testing.T) {
 	s.Replaces = &dispatch.Reached{Alert: "nix", Revision: 1}
 	if err := g.checkTexts(t.Context(), s); !errors.Is(err, desk.ErrNotFound) {
 		t.Errorf("what is replaced does not exist: %v", err)
+	}
+}
+
+// An author may leave out which message a text is about: the newest that it
+// refers to, if that is one of ours.
+func TestTheEarlierMessageIsFilledIn(t *testing.T) {
+	t.Parallel()
+	g := openMute(t)
+	inForce(t, g, "first", nil)
+	inForce(t, g, "second", func(c *desk.Case) { c.Submission.Revision.Code = "H4PX" })
+	sent := time.Now().Truncate(time.Second)
+	ref := func(identifier string) alert.Reference {
+		return alert.Reference{Sender: "loa.invalid", Identifier: identifier, Sent: sent}
+	}
+	second, err := g.ledger.Desk().Case(t.Context(), "second")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ours := second.Submission.Revision.Identifier
+	for name, c := range map[string]struct {
+		slots map[string]string
+		refs  []alert.Reference
+		code  string // "" when it is refused
+	}{
+		"left out":       {map[string]string{"hazard": "storm:3"}, []alert.Reference{ref("first.1"), ref(ours)}, "H4PX"},
+		"given":          {map[string]string{"hazard": "storm:3", "old_code": "K7M2"}, []alert.Reference{ref(ours)}, "K7M2"},
+		"no slots":       {nil, []alert.Reference{ref(ours)}, ""},
+		"another agency": {map[string]string{"hazard": "storm:3"}, []alert.Reference{ref("VN.2.4.9")}, ""},
+		"no reference":   {map[string]string{"hazard": "storm:3"}, nil, ""},
+	} {
+		in := written(time.Now(), "06673")
+		in.Template, in.Slots = "any.correction_false", maps.Clone(c.slots)
+		rev := &alert.Revision{Code: "QN7K", Sent: sent, Status: alert.Actual, References: c.refs, Infos: []alert.Info{in}}
+		err := g.complete(rev)
+		got := rev.Infos[0].Slots
+		switch {
+		case c.code == "" && (err == nil || !strings.Contains(err.Error(), "infos[0].slots.")):
+			t.Errorf("%s: %v", name, err)
+		case c.code != "" && (err != nil || got["old_code"] != c.code || got["old_at"] != sent.Format(time.RFC3339)):
+			t.Errorf("%s: %v, %v", name, got, err)
+		case len(in.Slots) != len(c.slots):
+			t.Errorf("%s: what the author wrote was changed: %v", name, in.Slots)
+		}
 	}
 }
 

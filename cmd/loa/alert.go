@@ -219,18 +219,10 @@ func newAlertCorrectCommand(f *alertFlags) *cobra.Command {
 		Short: "Stop a mistaken alert and tell exactly those who may have got it (Đính chính)",
 		Long: `Stops the alert and sends its correction at once to everybody who may have got
 it, and to nobody else; any one person with authority over its area may. The
-file has a reason and infos without areas:
+file has a reason and infos without areas; which message the text is about (its
+code and when it was issued) Loa writes itself:
 
-  reason: phát nhầm trong buổi diễn tập
-  infos:
-    - language: vi-VN
-      template: any.correction_false
-      slots: {old_code: K7M2, old_at: "2026-09-07T05:30:00+07:00", hazard: "storm:3"}
-      categories: [Met]
-      event: Bão số 3
-      urgency: Immediate
-      severity: Extreme
-      certainty: Observed`,
+` + exampleCorrection,
 		Args: cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return f.send(cmd, args[1], http.MethodPost, alertPath(args[0], "correct"), f.sent(cmd, "the correction, approved", wait))

@@ -87,6 +87,19 @@ const exampleStorm = `    template: storm.on_land
       - codes: ["22"]   # a province with all its communes, or single communes
 `
 
+// exampleCorrection is that of the help of "loa alert correct".
+const exampleCorrection = `  reason: phát nhầm trong buổi diễn tập
+  infos:
+    - language: vi-VN
+      template: any.correction_false   # any.correction_detail: a detail was wrong
+      slots: {hazard: "storm:3"}       # "loa templates slots" lists them
+      categories: [Met]
+      event: Đính chính tin bão số 3
+      responseTypes: [None]
+      urgency: Immediate
+      severity: Minor
+      certainty: Observed`
+
 const exampleTest = `    template: any.test  # a test names no danger; "loa templates slots any.test"
     slots:
       duty_phone: "0203 000 0000" # where whoever is not on the test list reports

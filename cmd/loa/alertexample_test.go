@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -81,5 +82,37 @@ func TestWhoIsNotReachedIsSaid(t *testing.T) {
 	}
 	if out := must(t, "alert", "status", id, "--json"); !strings.Contains(out, `"unheard": {`) || !strings.Contains(out, `"sms": 1234`) {
 		t.Error(out)
+	}
+}
+
+// The file that the help of "alert correct" shows corrects the example as it is
+// printed there: the message it is about is named by itself.
+func TestCorrectionExampleIsSubmittable(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("LOA_CONFIG", drill(t, dir, "http://127.0.0.1:8091"))
+	author := strings.TrimSpace(must(t, "person", "add", "Nguyễn Thị Soạn", "--territory", "22"))
+	other := strings.TrimSpace(must(t, "person", "add", "Trần Văn Duyệt", "--territory", "22"))
+	must(t, "subscribers", "import", write(t, filepath.Join(dir, "s.csv"), csvHead+"sms,0912345678,06673,vi,duty\n"))
+	t.Setenv("LOA_TOKEN", author)
+	id := field(t, must(t, "alert", "draft", write(t, filepath.Join(dir, "storm.yaml"), must(t, "alert", "example"))), "alert")
+	submitted := must(t, "alert", "submit", id)
+	code := field(t, submitted, "code")
+	t.Setenv("LOA_TOKEN", other)
+	must(t, "alert", "approve", id, "--hash", field(t, submitted, "hash"))
+
+	shown := regexp.MustCompile(`(?m)^  reason: (.+\n)+`).FindString(must(t, "alert", "correct", "--help"))
+	said := must(t, "alert", "correct", id, write(t, filepath.Join(dir, "correction.yaml"), shown))
+	by, rest, _ := strings.Cut(said, " ")
+	if !strings.HasPrefix(rest, "is the correction, approved\n") {
+		t.Fatalf("correct says %s", said)
+	}
+	status := must(t, "alert", "status", by)
+	for _, want := range []string{"Tin mã " + code + " lúc ", " là phát nhầm. Không có bão số 3", "DINH CHINH. Tin ma " + code, "replaces  " + id} {
+		if !strings.Contains(status, want) {
+			t.Errorf("the correction does not say %q:\n%s", want, status)
+		}
+	}
+	if state := field(t, must(t, "alert", "status", id), "state"); state != "superseded" {
+		t.Errorf("what was corrected is %s", state)
 	}
 }

@@ -76,8 +76,9 @@ func newTemplatesSlotsCommand(path *string) *cobra.Command {
 		Long: `Without a template: every template with its hazard. With one: the slots that a
 draft gives for it, over all channels, with the type, the most characters and, of
 a fixed list, the values. What an "optional" slot says is taken from the info when
-the draft does not give it (from: onset, until: expires, wind_kmh: wind). A slot
-may have a wording of its own for the SMS without marks: right.ascii beside right.
+the draft does not give it (from: onset, until: expires, wind_kmh: wind). A
+correction, an update and an all-clear may leave out which message they are about
+(old_code, old_at). A slot may have a wording of its own for the SMS without marks: right.ascii beside right.
 The agency, the time of issue, the code and the places are filled in by Loa.`,
 		Example: "  loa templates slots\n  loa templates slots storm.on_land",
 		Args:    cobra.MaximumNArgs(1),
