@@ -30,24 +30,35 @@ const (
 // place says for how many of n calls there is room in the line of those that are
 // to start next, and otherwise how long to wait.
 func (p *provider) place(n int, now time.Time) (int, time.Duration) {
-	if p.perSecond <= 0 {
+	limit := p.limit(now)
+	if limit <= 0 {
 		return n, 0
 	}
-	limit := p.limit(now)
 	if free := max(1, int(limit/lineParts)) - int(p.line.Load()); free > 0 {
 		return min(n, free), 0
 	}
 	return 0, min(max(time.Duration(float64(time.Second)/limit), minGather), gateLook)
 }
 
-// limit is how many calls a second are made now.
+// limit is how many calls a second are made now; 0 if there is no limit.
 func (p *provider) limit(now time.Time) float64 {
 	if !p.slowed.Load() {
 		return float64(p.perSecond)
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return max(1, float64(p.perSecond)*p.pace.current(now))
+	return max(1, p.pace.base*p.pace.current(now))
+}
+
+// most is how many calls a second may start, whatever was granted: the limit
+// that is configured, or else the one that was learned.
+func (p *provider) most() int {
+	if p.perSecond > 0 {
+		return p.perSecond
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return int(p.pace.base) + 1
 }
 
 // stand puts a call into its provider's line, leave takes it out.
@@ -69,7 +80,7 @@ func (p *provider) may(ctx context.Context, shared Rate, wall time.Time) (bool, 
 	g, now := &p.gate, mono()
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if wait := g.full(p.perSecond, now); wait > 0 {
+	if wait := g.full(p.most(), now); wait > 0 {
 		return false, wait
 	}
 	if g.left == 0 || now.Sub(g.at) > grantFor {
@@ -114,7 +125,7 @@ func (g *gate) enter(n int) {
 // admit waits until the provider's rate lets one call start. Meanwhile, and
 // once more at the end, barred says whether it must not any more.
 func (e *Engine) admit(ctx context.Context, p *provider, barred func() bounce) bounce {
-	if p.perSecond <= 0 {
+	if p.perSecond <= 0 && !p.slowed.Load() {
 		return made
 	}
 	p.gate.enter(1)

@@ -27,14 +27,15 @@ type hold struct {
 	rows   map[int]Exception  // as the ledger has them; Due is zero in those that are being looked at
 	soon   time.Time          // wall clock; the earliest Due of rows, zero if there is none
 
-	lane     *lane
-	text     *text
-	refused  uint64           // providers that refuse the text, by bit
-	not      map[int32]string // the provider that refused the text for a recipient before
-	asks     []pick           // recipients in doubt, to be asked about or to be left so
-	suspects []pick           // recipients during whose last call everything crashed: one at a time
-	suspect  bool             // one of them is being called
-	cautious bool             // all are suspects
+	lane      *lane
+	text      *text
+	refused   uint64           // providers that refuse the text, by bit
+	throttled map[int]int      // how often, by recipient
+	not       map[int32]string // the provider that refused the text for a recipient before
+	asks      []pick           // recipients in doubt, to be asked about or to be left so
+	suspects  []pick           // recipients during whose last call everything crashed: one at a time
+	suspect   bool             // one of them is being called
+	cautious  bool             // all are suspects
 
 	open     int  // calls not returned, or returned and not settled
 	over     bool // nothing more is started: lost, dead, refused or stale

@@ -34,10 +34,14 @@ type lane struct {
 func (l *lane) floor() Priority {
 	for p := range P3 {
 		if l.active[p].Load() > 0 || l.waiting[p].Load() > 0 {
-			return min(p, Priority(l.busiest.Load()))
+			return min(p, l.ledgerFloor())
 		}
 	}
-	return min(P3, Priority(l.busiest.Load()))
+	return l.ledgerFloor()
+}
+
+func (l *lane) ledgerFloor() Priority {
+	return Priority(min(l.busiest.Load(), uint32(P3))) //nolint:gosec // it is a Priority
 }
 
 // phantomAfter is how long a count of hints may stand still, with nothing to
@@ -158,7 +162,7 @@ func newProviders(l Lane, o *Options, m *metrics) []*provider {
 	for i, cfg := range l.Providers {
 		p := fresh(cfg.Sender.Provider())
 		p.sender, p.live = cfg.Sender, cfg.Sender.Live()
-		p.perSecond, p.breaker = cfg.PerSecond, newBreaker(cfg.Breaker, o.Jitter)
+		p.perSecond, p.pace.base, p.breaker = cfg.PerSecond, float64(cfg.PerSecond), newBreaker(cfg.Breaker, o.Jitter)
 		p.index, p.prefixes, p.cost = i, cfg.Prefixes, cfg.Cost
 		p.lookup, _ = cfg.Sender.(channels.Lookup)
 		ps[i] = p

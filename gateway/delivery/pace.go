@@ -24,8 +24,10 @@ const (
 	epochLeast  = 10               // answers at least
 	shareFine   = 0.03             // of throttles that is no reason to slow down
 	shareFutile = 0.8              // of what it was before: then slowing down did not help
+	learnFrom   = 20               // calls a second to begin with, where no limit is configured
+	learnUsed   = 0.5              // part of what is allowed that must have been used before more is
 	answerShift = 1.0 / 8          // what one answer weighs in recent
-	recentFirst = 0.9              // after the first throttle: what came before was not counted
+	recentFirst = 0.5              // after the first throttle: what came before was not counted
 	recentAll   = 0.75             // the provider takes hardly anything
 	recentFor   = 5 * time.Minute  // how long what was counted stays true
 )
@@ -34,9 +36,13 @@ const (
 // anything is left alone for as long as it asks. One that refuses some of many
 // calls is called less often, as much as it takes, and carefully more again; if
 // that does not change how many it refuses, refusals have another reason, and
-// it is called as often as is allowed.
+// it is called as often as is allowed. Where no limit is configured, one is
+// learned once the provider throttles: what it took in the second before, and
+// twice as much after each second without a throttle.
 type pace struct {
-	part   float64 // of perSecond, as of at
+	base   float64 // calls a second of which part are made: configured, or learned
+	part   float64 // as of at
+	found  bool    // base has once been too much
 	at     time.Time
 	recent float64   // share of throttles among the latest answers
 	last   time.Time // the latest throttle
@@ -64,8 +70,10 @@ func (p *provider) paceBy(e *channels.Error, now time.Time) {
 		recent := recentFirst
 		if !c.last.IsZero() && now.Sub(c.last) < recentFor && c.recent < recentAll {
 			recent = c.recent // it took most, the last time
+		} else if p.lately.rate(p.took.Load(), now) >= learnFrom {
+			recent = answerShift // it takes others
 		}
-		*c = pace{part: c.current(now), at: now, recent: recent, began: now, row: c.row, futile: c.futile}
+		*c = pace{base: p.base(now), part: c.current(now), at: now, recent: recent, began: now, row: c.row, futile: c.futile}
 		p.slowed.Store(true)
 	case throttled:
 		c.recent += answerShift * (1 - c.recent)
@@ -83,11 +91,11 @@ func (p *provider) paceBy(e *channels.Error, now time.Time) {
 		p.slowed.Store(false)
 		c.row = 0
 	}
-	c.judge(now)
+	c.judge(p.perSecond <= 0, now)
 }
 
 // judge changes the pace at the end of an epoch.
-func (c *pace) judge(now time.Time) {
+func (c *pace) judge(learns bool, now time.Time) {
 	n := c.taken + c.thrown
 	if now.Sub(c.began) < epoch || n < epochLeast {
 		return
@@ -97,14 +105,55 @@ func (c *pace) judge(now time.Time) {
 	switch {
 	case share <= shareFine || c.thrown <= 1:
 		c.before, c.cuts = 0, 0
+		if used := c.taken >= learnUsed*part*c.base*now.Sub(c.began).Seconds(); learns && used && (part >= 1 || !c.found) {
+			part = 1
+			c.base *= 2
+		}
 	case c.cuts >= cutsFutile && share >= shareFutile*c.before:
 		part, c.before, c.cuts, c.futile = 1, 0, 0, now.Add(futileFor)
+	case learns && !c.found && c.base <= learnFrom:
+		// What was called in the rush that showed that there is a limit.
 	case now.After(c.futile):
+		c.found = true
 		part, c.before = max(slowest, part*(1-min(share, cutMost))), max(share, c.before)
 		c.cuts++
 	}
 	c.part, c.at = part, now
 	c.began, c.taken, c.thrown = now, 0, 0
+}
+
+// base is the provider's limit, or what it has taken of late if none is
+// configured. It is called with mu held.
+func (p *provider) base(now time.Time) float64 {
+	if p.perSecond > 0 {
+		return float64(p.perSecond)
+	}
+	return max(learnFrom, p.lately.rate(p.took.Load(), now))
+}
+
+// lately remembers what a provider had taken a moment ago and before.
+type lately struct {
+	older, newer int64
+	olderAt      time.Time
+	newerAt      time.Time
+}
+
+// note is called every now and then.
+func (l *lately) note(took int64, now time.Time) {
+	if now.Sub(l.newerAt) < time.Second/2 {
+		return
+	}
+	l.older, l.olderAt = l.newer, l.newerAt
+	l.newer, l.newerAt = took, now
+}
+
+// rate is how much was taken a second since the older note, of which there is
+// none at first.
+func (l *lately) rate(took int64, now time.Time) float64 {
+	if l.olderAt.IsZero() {
+		return float64(took)
+	}
+	return float64(took-l.older) / max(now.Sub(l.olderAt), time.Second/2).Seconds()
 }
 
 // pauseFor leaves the provider alone. It is called with mu held.
@@ -140,7 +189,7 @@ func (p *provider) overflowed(now time.Time) {
 func (p *provider) rated(ctx context.Context, shared Rate, n int, now, wall time.Time) (int, time.Duration) {
 	p.mu.Lock()
 	slowed := p.slowed.Load()
-	limit := max(1, float64(p.perSecond)*p.pace.current(now))
+	limit := max(1, p.pace.base*p.pace.current(now))
 	if shared != nil && slowed {
 		// The shared budget comes in slots of many calls at once, which is what
 		// a provider at its limit refuses.

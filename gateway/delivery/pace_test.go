@@ -39,6 +39,8 @@ func TestAcceptedRateUnderThrottling(t *testing.T) {
 		{name: "30 % above, a second", perSecond: 286, takes: 200, after: time.Second, least: 0.85 * 200},
 		{name: "30 % above, 1,000 a second", perSecond: 1430, takes: 1000, after: time.Second, least: 0.85 * 1000},
 		{name: "30 % above, 20 a second", perSecond: 29, takes: 20, after: time.Second, least: 0.85 * 20},
+		{name: "no limit, 200 a second", takes: 200, least: 0.85 * 200},
+		{name: "no limit, 1,500 a second", takes: 1500, after: time.Second, least: 0.8 * 1500},
 		{name: "three in ten, no time", perSecond: 200, least: 0.85 * 0.7 * 200},
 		{name: "three in ten, a second", perSecond: 200, after: time.Second, least: 0.85 * 0.7 * 200},
 	} {
@@ -63,7 +65,7 @@ func TestAcceptedRateUnderThrottling(t *testing.T) {
 				l.Providers[0].PerSecond = c.perSecond
 				r := newRig(t, nil, l)
 				r.run()
-				for i := range int64(90) {
+				for i := range int64(120) {
 					r.send(batch(channels.SMS, 1+1000*i, 1000))
 				}
 				time.Sleep(seconds * time.Second)
@@ -83,7 +85,9 @@ func TestAcceptedRateUnderThrottling(t *testing.T) {
 				if got := float64(taken) / seconds; got < c.least {
 					t.Errorf("%.0f accepted a second, want %.0f", got, c.least)
 				}
-				checkRate(t, calls, c.perSecond*105/100+1)
+				if c.perSecond > 0 {
+					checkRate(t, calls, c.perSecond*105/100+1)
+				}
 				for _, m := range r.store.batches[0].Marks {
 					if m.Attempt() > 1 {
 						t.Fatal("a throttled send spent an attempt")
@@ -112,7 +116,7 @@ func (s *sharedBudget) Take(_ context.Context, _ string, perSecond, n int, _ tim
 func TestHalfFailingBudget(t *testing.T) {
 	const limit, seconds = 200, 10
 	now := time.Now()
-	p := &provider{name: "standin", nodes: 1, perSecond: limit, pace: pace{part: 1, at: now}, tokens: bucket{at: now}}
+	p := &provider{name: "standin", nodes: 1, perSecond: limit, pace: pace{base: limit, part: 1, at: now}, tokens: bucket{at: now}}
 	shared, granted := &sharedBudget{}, 0
 	for range 1000 * seconds {
 		now = now.Add(time.Millisecond)
@@ -125,4 +129,47 @@ func TestHalfFailingBudget(t *testing.T) {
 	if shared.granted == 0 || shared.granted == granted {
 		t.Errorf("%d of %d came of the shared budget", shared.granted, granted)
 	}
+}
+
+// A number that alone is throttled is called again when the provider said, and
+// keeps nobody else waiting.
+func TestOneNumberIsThrottled(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := &book{kind: channels.SMS, name: "standin", takes: 20 * time.Millisecond}
+		var times []time.Time
+		b.answer = func(_ int, m channels.Message) (channels.Ack, error) {
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			if m.To != addressOf(7) || len(times) > throttleRow {
+				return channels.Ack{Outcome: channels.Accepted}, nil
+			}
+			times = append(times, time.Now())
+			return channels.Ack{}, &channels.Error{Fault: channels.FaultThrottled, Code: "20429", RetryAfter: 30 * time.Second}
+		}
+		r := newRig(t, nil, smsLane(b))
+		r.run()
+		r.send(batch(channels.SMS, 1, 1000))
+		r.finish(5 * time.Minute)
+		if len(times) != throttleRow+1 {
+			t.Fatalf("called %d times", len(times))
+		}
+		for i := range throttleRow {
+			if gap := times[i+1].Sub(times[i]); gap < 30*time.Second {
+				t.Errorf("called again after %v", gap)
+			}
+		}
+		others := 0
+		for _, c := range b.made() {
+			if c.ok && c.at.Before(times[0].Add(10*time.Second)) {
+				others++
+			}
+		}
+		if others != 999 {
+			t.Errorf("%d others did not wait", others)
+		}
+		if m := r.store.batches[0].Marks[6]; m != NewMark(channels.Accepted, 1) {
+			t.Errorf("in the end: %v, attempt %d", m.Outcome(), m.Attempt())
+		}
+		r.stop()
+	})
 }

@@ -28,11 +28,13 @@ type provider struct {
 
 	paused atomic.Bool  // a hint that until may lie ahead
 	slowed atomic.Bool  // throttled of late: its answers are counted
+	took   atomic.Int64 // calls it accepted
 	line   atomic.Int32 // calls marked, or about to be, that have not started
 
 	mu     sync.Mutex
 	until  time.Time // throttled until
 	pace   pace
+	lately lately
 	tokens bucket          // of this node's own share
 	smooth bucket          // of the whole limit while it is slowed
 	gate   gate            // of calls that are about to start
@@ -67,6 +69,9 @@ func (p *provider) mayCall(probe bool, now time.Time) bool {
 
 // result hears how a call to an address of the region ended.
 func (p *provider) result(e *channels.Error, region string, probes probes, now time.Time) {
+	if e == nil {
+		p.took.Add(1)
+	}
 	if p.slowed.Load() || e != nil && e.Fault == channels.FaultThrottled {
 		p.paceBy(e, now)
 	}

@@ -100,8 +100,11 @@ func (w *worker) fault(c *call, d *Delta) {
 	d.Fault, d.Code, d.Provider, d.Asks = e.Fault, e.Code, c.p.name, before.row.Asks
 	switch e.Fault {
 	case channels.FaultThrottled:
-		w.unspent(h, d, c.late)
-		return
+		if alone := e.RetryAfter > yieldAfter && c.p.pause(mono()) == 0; !h.throttledOften(d.Index) && !alone {
+			w.unspent(h, d, c.late)
+			return
+		}
+		d.Outcome, d.Due = channels.Pending, d.At.Add(min(max(e.RetryAfter, throttleWait), maxPause)+time.Duration(w.e.opt.Jitter(int64(throttleWait))))
 	case channels.FaultProvider:
 		d.Outcome, d.Due = channels.Pending, d.At.Add(w.e.afterProvider())
 	case channels.FaultTransient:
@@ -120,6 +123,21 @@ func (w *worker) fault(c *call, d *Delta) {
 	if d.Exception = true; again && e.Fault != channels.FaultAmbiguous {
 		d.Outcome = before.outcome // this call was not taken; the earlier one may have been
 	}
+}
+
+// A recipient who alone is throttled, while others are not, waits: the provider
+// is not left alone for it.
+const (
+	throttleRow  = 3 // throttles of a recipient under one lease before it waits
+	throttleWait = time.Second
+)
+
+func (h *hold) throttledOften(index int) bool {
+	if h.throttled == nil {
+		h.throttled = make(map[int]int)
+	}
+	h.throttled[index]++
+	return h.throttled[index] >= throttleRow
 }
 
 // inDoubt is a call that may have been taken: a provider that can be asked is,

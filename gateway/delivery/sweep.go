@@ -61,6 +61,9 @@ func (e *Engine) pollWaiting(ctx context.Context) {
 	for _, l := range e.lanes {
 		var down float64
 		for _, p := range l.providers {
+			p.mu.Lock()
+			p.lately.note(p.took.Load(), mono())
+			p.mu.Unlock()
 			if down = 0; p.breaker.open.Load() {
 				down = 1
 			}
