@@ -41,7 +41,7 @@ func (l *lane) floor() Priority {
 }
 
 func (l *lane) ledgerFloor() Priority {
-	return Priority(min(l.busiest.Load(), uint32(P3))) //nolint:gosec // it is a Priority
+	return Priority(min(l.busiest.Load(), uint32(P3)))
 }
 
 // phantomAfter is how long a count of hints may stand still, with nothing to
