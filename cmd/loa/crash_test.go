@@ -1,7 +1,7 @@
 package main_test
 
 import (
-	"fmt"
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -9,6 +9,9 @@ import (
 	"time"
 
 	"loa/channels"
+	"loa/cmd/loa/rig"
+	"loa/gateway"
+	"loa/gateway/alert"
 	"loa/gateway/coverage"
 	"loa/gateway/ledger"
 )
@@ -18,32 +21,28 @@ import (
 // whose call was open at the kill.
 func TestKilledMidAlert(t *testing.T) {
 	t.Parallel()
-	p := newProvince(t, recipients(), wide)
-	serve := p.serve()
-	id := p.alert()
-	p.waitTaken(p.n / 4)
-	if err := serve.Process.Kill(); err != nil {
-		t.Fatal(err)
-	}
-	_ = serve.Wait()
-	n := p.killedMidAlert(id)
+	r, n := shipped(t, many())
+	n.Serve()
+	id := r.Alert()
+	r.AwaitTaken(r.Options.People / 4)
+	n.Kill()
+	left := killedMidAlert(r, id)
 
-	p.serve()
-	p.finish(id)
-	p.compare(id, n.sending)
+	n.Serve()
+	finish(r, id, left.sending)
 }
 
 // killedMidAlert proves that the kill was in the middle.
-func (p *province) killedMidAlert(id string) left {
-	p.t.Helper()
-	n := p.afterKill(id)
+func killedMidAlert(r *rig.Rig, id string) left {
+	r.Helper()
+	n := afterEnd(r, id)
 	if n.pending == 0 {
-		p.t.Fatal("the kill came too late: nothing was left to send")
+		r.Fatal("the kill came too late: nothing was left to send")
 	}
-	if bound := p.openCalls(); n.sending > bound {
-		p.t.Errorf("%d recipients were marked sending, more than workers × window = %d", n.sending, bound)
+	if bound := r.OpenCalls(); n.sending > bound {
+		r.Errorf("%d recipients were marked sending, more than workers × window = %d", n.sending, bound)
 	}
-	p.t.Logf("killed with %d pending and %d sending (workers × window = %d)", n.pending, n.sending, p.openCalls())
+	r.Logf("killed with %d pending and %d sending (workers × window = %d)", n.pending, n.sending, r.OpenCalls())
 	return n
 }
 
@@ -51,35 +50,72 @@ func (p *province) killedMidAlert(id string) left {
 // of an alert: nobody is lost and nobody gets a second copy.
 func TestRedisEmptiedMidAlert(t *testing.T) {
 	t.Parallel()
-	p := newProvince(t, recipients(), wide)
-	p.serve()
-	id := p.alert()
-	p.waitTaken(p.n / 4)
-	p.redisCLI(p.redisPort, "flushall")
-	if taken := p.taken(); taken >= p.n*9/10 {
-		t.Fatalf("flushall came too late: %d of %d were taken", taken, p.n)
+	r, n := shipped(t, many())
+	n.Serve()
+	id := r.Alert()
+	r.AwaitTaken(r.Options.People / 4)
+	r.Redis.CLI("flushall")
+	if taken := r.Taken(); taken >= r.Options.People*9/10 {
+		t.Fatalf("flushall came too late: %d of %d were taken", taken, r.Options.People)
 	}
-	p.finish(id)
-	p.compare(id, 0)
+	finish(r, id, 0)
 }
 
-// recipients is how many people are warned; fewer under the race detector.
-func recipients() int {
+// many is an alert for as many people as have a middle; fewer and slower under
+// the race detector.
+func many() rig.Options {
 	if testing.Short() {
-		return 2000
+		return slowly(2000)
 	}
-	return 20000
+	return rig.Options{People: 20000}
 }
+
+// slowly has the SMS of an alert leave over some seconds, so that its middle is
+// wide.
+func slowly(people int) rig.Options { return rig.Options{People: people, PerSecond: people / 15} }
+
+// finish waits for the alert's end and holds the books against it.
+func finish(r *rig.Rig, id string, mayRepeat int) {
+	r.Helper()
+	r.Finish(id, 90*time.Second)
+	r.Compare(id, mayRepeat)
+}
+
+// left is what a dead gateway had not finished.
+type left struct{ sending, pending, ambiguous int }
 
 // afterEnd reads the ledger of a gateway that is dead.
-func (p *province) afterEnd() (*ledger.Ledger, error) {
-	p.t.Helper()
-	if p.postgres != "" {
-		return ledger.OpenPostgres(p.t.Context(), p.postgres, ledger.Options{})
+func afterEnd(r *rig.Rig, id string) (n left) {
+	r.Helper()
+	l, err := opened(r)
+	if err != nil {
+		r.Fatal(err)
 	}
-	dir := p.t.TempDir() // of a copy: opening it would change it
+	defer func() { _ = l.Close() }()
+	cells, err := l.Coverage().Cells(r.Context(), alert.ID(id), 1)
+	if err != nil {
+		r.Fatal(err)
+	}
+	// What was not cut yet when the process died is pending as well.
+	n.pending = r.Options.People
+	for _, c := range coverage.Totals(cells) {
+		n.sending += c.Count(channels.Sending)
+		n.pending += c.Count(channels.Pending) - c.Eligible()
+		n.ambiguous += c.Count(channels.Ambiguous)
+	}
+	return n
+}
+
+// opened is the ledger itself, or a copy of its file: opening that would change
+// it.
+func opened(r *rig.Rig) (*ledger.Ledger, error) {
+	r.Helper()
+	if r.Options.Postgres != "" {
+		return ledger.OpenPostgres(r.Context(), r.Options.Postgres, ledger.Options{})
+	}
+	dir := r.TempDir()
 	for _, suffix := range []string{"", "-wal"} {
-		src, err := os.ReadFile(filepath.Join(p.dir, "data", "loa.db"+suffix))
+		src, err := os.ReadFile(filepath.Join(r.Nodes[0].Data(), "loa.db"+suffix))
 		if os.IsNotExist(err) && suffix != "" {
 			continue // a clean end leaves none
 		}
@@ -90,116 +126,23 @@ func (p *province) afterEnd() (*ledger.Ledger, error) {
 			return nil, err
 		}
 	}
-	return ledger.OpenSQLite(p.t.Context(), filepath.Join(dir, "loa.db"), ledger.Options{})
+	return ledger.OpenSQLite(r.Context(), filepath.Join(dir, "loa.db"), ledger.Options{})
 }
 
-// left is what a dead gateway had not finished.
-type left struct{ sending, pending, ambiguous int }
-
-func (p *province) afterKill(id string) (n left) {
-	p.t.Helper()
-	l, err := p.afterEnd()
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	defer func() { _ = l.Close() }()
-	cells, err := l.Coverage().Cells(p.t.Context(), alertID(id), 1)
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	for _, c := range coverage.Totals(cells) {
-		n.sending += c.Count(channels.Sending)
-		n.pending += c.Count(channels.Pending)
-		n.ambiguous += c.Count(channels.Ambiguous)
-	}
-	// What was not cut yet when the process died is pending as well.
-	eligible := 0
-	for _, c := range cells {
-		eligible += c.Eligible()
-	}
-	n.pending += p.n - eligible
-	return n
-}
-
-// finish waits until nobody is pending, sending or in doubt any more and every
-// provider that reports has reported.
-func (p *province) finish(id string) {
-	p.t.Helper()
-	p.eventually(90*time.Second, "the alert to end", func() (bool, string) {
-		a := p.status(id)
-		if a.Coverage == nil || a.Coverage.Cutting {
-			return false, "being cut"
+// stop ends a gateway with SIGTERM: cleanly, within five seconds.
+func stop(r *rig.Rig, n *rig.Node) {
+	r.Helper()
+	began := time.Now()
+	n.Signal(syscall.SIGTERM)
+	select {
+	case <-n.Ended():
+		if n.Err() != nil {
+			r.Errorf("the gateway ended with %v", n.Err())
 		}
-		open, eligible := 0, 0
-		for _, c := range a.Coverage.Channels {
-			open += c.Outcomes["pending"] + c.Outcomes["sending"] + c.Outcomes["ambiguous"]
-			eligible += c.Eligible
-			if c.Kind == channels.SMS {
-				open += c.Outcomes["accepted"] // the carrier has yet to report
-			}
-		}
-		return open == 0 && eligible == p.n && p.acknowledged(), fmt.Sprintf("%d of %d recipients open: %+v", open, eligible, a.Coverage.Channels)
-	})
-}
-
-// compare holds the stand-ins' books against who was drawn and against the
-// gateway's own counts.
-func (p *province) compare(id string, mayRepeat int) {
-	p.t.Helper()
-	copies := p.books()
-	lost, repeats := 0, 0
-	kept := map[channels.Kind]int{}
-	for _, r := range p.people {
-		n := copies[r.address]
-		if n > 0 {
-			kept[r.kind]++
-		}
-		if n == 0 {
-			lost++
-		}
-		repeats += max(0, n-1)
+	case <-time.After(5 * time.Second):
+		r.Fatal("the gateway still runs 5 s after SIGTERM")
 	}
-	p.t.Logf("lost %d, duplicates %d (at most %d)", lost, repeats, mayRepeat)
-	if lost > 0 {
-		p.t.Errorf("%d people got nothing", lost)
-	}
-	if repeats > mayRepeat {
-		p.t.Errorf("%d second copies, at most %d are allowed", repeats, mayRepeat)
-	}
-	for _, c := range p.status(id).Coverage.Channels {
-		reached := c.Outcomes["accepted"] + c.Outcomes["delivered"] + c.Outcomes["confirmed"]
-		if reached != kept[c.Kind] {
-			p.t.Errorf("%s: the gateway says %d were reached, the books say %d", c.Kind, reached, kept[c.Kind])
-		}
-		if reached == 0 {
-			p.t.Errorf("%s: nobody was reached", c.Kind)
-		}
-	}
-}
-
-// wide makes the middle of a small alert wide enough for a busy machine.
-func wide(p *province) {
-	if testing.Short() {
-		slowly(p)
-	}
-}
-
-// slowly has the SMS of an alert leave over some seconds, so that its middle is
-// wide.
-func slowly(p *province) { p.perSecond = p.n / 15 }
-
-// inTheMiddle fails if nothing was left to send after what happened.
-func (p *province) inTheMiddle(id, what string) {
-	p.t.Helper()
-	a := p.status(id)
-	pending := 0
-	for _, c := range a.Coverage.Channels {
-		pending += c.Outcomes["pending"]
-	}
-	if pending == 0 {
-		p.t.Fatalf("%s came too late: nothing was left to send", what)
-	}
-	p.t.Logf("%d pending after %s", pending, what)
+	r.Logf("stopped after %v", time.Since(began).Round(time.Millisecond))
 }
 
 // TestToldToStopMidAlert sends SIGTERM in the middle of an alert: the gateway
@@ -207,38 +150,25 @@ func (p *province) inTheMiddle(id, what string) {
 // the rest.
 func TestToldToStopMidAlert(t *testing.T) {
 	t.Parallel()
-	newProvince(t, 3000, slowly).toldToStop()
+	toldToStop(shipped(t, slowly(3000)))
 }
 
-func (p *province) toldToStop() {
-	p.t.Helper()
-	serve := p.serve()
-	id := p.alert()
-	p.waitTaken(p.n / 4)
-	if err := serve.Process.Signal(syscall.SIGTERM); err != nil {
-		p.t.Fatal(err)
+func toldToStop(r *rig.Rig, n *rig.Node) {
+	r.Helper()
+	n.Serve()
+	id := r.Alert()
+	r.AwaitTaken(r.Options.People / 4)
+	stop(r, n)
+	left := afterEnd(r, id)
+	if left.pending == 0 {
+		r.Fatal("the signal came too late: nothing was left to send")
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- serve.Wait() }()
-	select {
-	case err := <-ended:
-		if err != nil {
-			p.t.Fatalf("the gateway ended with %v", err)
-		}
-	case <-time.After(5 * time.Second):
-		p.t.Fatal("the gateway still runs 5 s after SIGTERM")
+	if left.sending+left.ambiguous > 0 {
+		r.Errorf("%d recipients are in doubt after a clean stop", left.sending+left.ambiguous)
 	}
-	n := p.afterKill(id)
-	if n.pending == 0 {
-		p.t.Fatal("the signal came too late: nothing was left to send")
-	}
-	if n.sending+n.ambiguous > 0 {
-		p.t.Errorf("%d recipients are in doubt after a clean stop", n.sending+n.ambiguous)
-	}
-	p.t.Logf("stopped with %d pending", n.pending)
-	p.serve()
-	p.finish(id)
-	p.compare(id, 0)
+	r.Logf("stopped with %d pending", left.pending)
+	n.Serve()
+	finish(r, id, 0)
 }
 
 // TestWithoutRedis plays the story without a conveyor belt: by choice, and with
@@ -247,28 +177,37 @@ func TestWithoutRedis(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		redis func(t *testing.T) string
-		ready string
+		mode  string
 	}{
-		"none":        {func(*testing.T) string { return "none" }, "ready ledger"},
-		"unreachable": {func(t *testing.T) string { return `{addr: "127.0.0.1:` + freePort(t) + `"}` }, "ready direct"},
+		"none":        {func(*testing.T) string { return "none" }, "ledger"},
+		"unreachable": {func(t *testing.T) string { return `{addr: "127.0.0.1:` + rig.FreePort(t) + `"}` }, "direct"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p := newProvince(t, 2000, func(p *province) { p.redis = c.redis(t) })
-			p.serve()
-			p.eventually(30*time.Second, "the gateway to say where work comes from", func() (bool, string) {
-				got := p.ready()
-				return got == c.ready, got
+			r, n := shipped(t, rig.Options{People: 2000, Redis: c.redis(t)})
+			n.Serve()
+			rig.Eventually(r, 30*time.Second, "the gateway to say where work comes from", func() (bool, string) {
+				got := mode(n)
+				return got == c.mode, got
 			})
-			if direct := p.metric("loa_delivery_direct_mode"); (direct == 1) != (c.ready == "ready direct") {
-				t.Errorf("loa_delivery_direct_mode is %v, readiness says %q", direct, c.ready)
+			if direct := n.Metric("loa_delivery_direct_mode"); (direct == 1) != (c.mode == "direct") {
+				t.Errorf("loa_delivery_direct_mode is %v, the mode %q", direct, c.mode)
 			}
-			id := p.alert()
-			p.finish(id)
-			p.compare(id, 0)
-			if got := p.ready(); got != c.ready {
+			finish(r, r.Alert(), 0)
+			if got := mode(n); got != c.mode {
 				t.Errorf("at the end: %s", got)
 			}
 		})
 	}
+}
+
+// mode is where a gateway that is ready says its work comes from; of any other
+// all that it says.
+func mode(n *rig.Node) string {
+	body := n.Ready()
+	var r gateway.Readiness
+	if err := json.Unmarshal([]byte(body), &r); err != nil || !r.Ready {
+		return "not ready: " + body
+	}
+	return r.Mode
 }

@@ -23,21 +23,20 @@ import (
 // and looks for every number, endpoint, key and token in all that was written.
 func TestNoSecretAnywhere(t *testing.T) {
 	t.Parallel()
-	for _, database := range []string{"sqlite", "postgresql"} {
-		t.Run(database, func(t *testing.T) {
+	for _, kind := range []string{"sqlite", "postgresql"} {
+		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
 			s := &secretive{g: &gossip{}, m: newMonitor(t)}
 			o := rig.Options{
-				People: 2000, PerSecond: 130, Tags: []string{}, LogLevel: "debug", Ranges: []string{"+8491", "+8496"},
+				People: 2000, PerSecond: 130, LogLevel: "debug", Ranges: []string{"+8491", "+8496"},
 				CarrierArgs: []string{"--fault", "error-after-accept", "--share", "0.02", "--bad", "0.02"},
 				PushArgs:    []string{"--gone", "0.05"}, Before: s.g.before(t), Extra: s.m.section(),
 				Second: true, SecondPrefixes: []string{"+8496"}, SecondArgs: []string{"--fault", "accept-then-drop", "--share", "0.005", "--bad", "0.02"},
 			}
-			if database == "postgresql" {
-				o.Postgres = postgrestest.Shared(t).Database(t)
+			if kind == "postgresql" {
+				o.Postgres = database(t)
 			}
-			s.Rig = rig.New(t, o)
-			s.n = s.Nodes[0]
+			s.Rig, s.n = shipped(t, o)
 			s.play()
 		})
 	}

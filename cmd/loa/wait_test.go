@@ -2,8 +2,6 @@ package main_test
 
 import (
 	"fmt"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -20,29 +18,26 @@ import (
 func TestWaitForTheSecondAttempt(t *testing.T) {
 	t.Parallel()
 	const share, after = 0.2, 8 * time.Second
-	p := newProvince(t, 300, func(p *province) {
-		p.carrierArg, p.retryAfter = []string{"--bad", fmt.Sprint(share), "--seed", "5"}, after
-	})
+	r, n := shipped(t, rig.Options{People: 300, RetryAfter: after, CarrierArgs: []string{"--bad", fmt.Sprint(share), "--seed", "5"}})
 	away := map[string]bool{}
-	for _, r := range p.people {
-		if bad, is := carrier.Verdict(r.address, 5, share); r.kind == channels.SMS && is && bad.Code == 30003 {
-			away[r.address] = true
+	for _, p := range r.People {
+		if bad, is := carrier.Verdict(p.Address, 5, share); p.Kind == channels.SMS && is && bad.Code == 30003 {
+			away[p.Address] = true
 		}
 	}
 	if len(away) == 0 {
 		t.Fatal("no number is away")
 	}
-	p.serve()
-	id := p.alert()
-	wait := exec.CommandContext(t.Context(), p.bin, "alert", "status", id, "--wait", "--config", p.configFile())
-	wait.Env = append(wait.Environ(), "LOA_TOKEN="+p.tokens[0])
+	n.Serve()
+	id := r.Alert()
+	wait := n.Command(r.Token(0), "", "alert", "status", id, "--wait")
 	var said strings.Builder
 	wait.Stdout, wait.Stderr = &said, &said
 	if err := wait.Start(); err != nil {
 		t.Fatal(err)
 	}
-	p.eventually(30*time.Second, "second attempts to be announced", func() (bool, string) {
-		c := p.status(id).Coverage
+	rig.Eventually(r, 30*time.Second, "second attempts to be announced", func() (bool, string) {
+		c := r.Status(id).Coverage
 		if c == nil || c.Again < len(away) {
 			return false, fmt.Sprintf("%+v", c)
 		}
@@ -51,7 +46,7 @@ func TestWaitForTheSecondAttempt(t *testing.T) {
 		}
 		return true, ""
 	})
-	if _, body := p.page("/"); !strings.Contains(body, " máy chờ gửi lại, sớm nhất lúc ") && !strings.Contains(body, " máy đang được gửi lại.") {
+	if _, body, err := n.Get("/"); err != nil || !strings.Contains(body, " máy chờ gửi lại, sớm nhất lúc ") && !strings.Contains(body, " máy đang được gửi lại.") {
 		t.Error("the live page says nothing of a second attempt")
 	}
 	if err := wait.Wait(); err != nil {
@@ -61,12 +56,8 @@ func TestWaitForTheSecondAttempt(t *testing.T) {
 		t.Errorf("--wait does not say %q:\n%s", want, said.String())
 	}
 	rig.Steady(t, `^sms \d+:.* (\d+) failed`, said.String())
-	entries, err := carrier.ReadBooks(filepath.Join(p.dir, "sms.books"))
-	if err != nil {
-		t.Fatal(err)
-	}
 	copies := map[string]int{}
-	for _, e := range entries {
+	for _, e := range r.Messages() {
 		copies[e.To]++
 	}
 	for number := range away {
@@ -74,7 +65,7 @@ func TestWaitForTheSecondAttempt(t *testing.T) {
 			t.Errorf("a number that was away was called %d times when --wait ended", copies[number])
 		}
 	}
-	if c := p.status(id).Coverage; c.Again != 0 || !c.Next.IsZero() {
+	if c := r.Status(id).Coverage; c.Again != 0 || !c.Next.IsZero() {
 		t.Errorf("%d wait after --wait, the next at %v", c.Again, c.Next)
 	}
 }
