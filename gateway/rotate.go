@@ -37,6 +37,11 @@ var ErrLedgerInUse = errors.New("other processes use this ledger in PostgreSQL; 
 // be the old one, and no gateway may use the ledger. After a crash at any moment
 // it is run again with the same two keys; until it has ended no gateway starts.
 func RotateKeys(ctx context.Context, cfg *config.Config, fresh channels.Secret) (r Rotated, err error) {
+	if cfg.Ledger.Postgres != "" { // whoever changes the key need not have run a gateway here
+		if err := os.MkdirAll(cfg.Data, 0o700); err != nil {
+			return r, err
+		}
+	}
 	lock, err := lockFolder(cfg.Data)
 	if err != nil {
 		return r, err

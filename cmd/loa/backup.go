@@ -24,7 +24,8 @@ keys.master (or data/master.key) nobody in it can be reached, so keep that key
 too, elsewhere.
 
 A backup starts on hold wherever it is put: it does not know what was sent after
-it was made. A ledger in PostgreSQL is backed up with pg_dump.`,
+it was made. A ledger in PostgreSQL is backed up with pg_dump and restored with
+pg_restore, and what is restored from a dump starts on hold too.`,
 		Example: `  loa backup /backup/loa-$(date +%F).db --config /etc/loa/loa.yaml`,
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -23,7 +23,8 @@ func newHoldCommand() *cobra.Command {
 		Short: "See and end the hold of a ledger that is an older copy",
 		Long: `A ledger that was restored from a backup does not know what was sent since. So
 that nobody is sent to again, such a ledger starts on hold: alerts can be
-written, approved and stopped, and nothing is sent.
+written, approved and stopped, and nothing is sent. A database of PostgreSQL that
+was moved to another server (pg_dump, pg_upgrade) is taken for a restored one.
 
 What to do: "hold status" shows what would be sent. "alert stop" what must not
 go out any more. "hold reconcile" asks the providers that have a list of what
