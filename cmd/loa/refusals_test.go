@@ -2,9 +2,11 @@ package main
 
 import (
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -80,9 +82,22 @@ func TestTheLedgerIsItsOwnersAlone(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	// What SQLite writes beside it follows.
-	if err := os.Chmod(file, 0o600); err != nil {
-		t.Fatal(err)
+	// What is written beside it while a gateway runs is too.
+	config := doctorConfig(t, "none", "")
+	background(t, "serve", "--config", config).wait(t, "Loa serves")
+	var seen []string
+	err := filepath.WalkDir(filepath.Join(filepath.Dir(config), "data"), func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := d.Info()
+		if err == nil && info.Mode().Perm()&0o077 != 0 {
+			t.Errorf("%s is %v", path, info.Mode())
+		}
+		seen = append(seen, d.Name())
+		return err
+	})
+	if err != nil || !slices.Contains(seen, "loa.db-wal") {
+		t.Errorf("looked at %v, %v", seen, err)
 	}
-	background(t, "serve", "--config", doctorConfig(t, "none", "")).wait(t, "Loa serves")
 }
