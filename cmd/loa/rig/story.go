@@ -167,23 +167,26 @@ func (r *Rig) Finish(id string, within time.Duration) {
 				open += c.Outcomes["accepted"] // the carrier has yet to report
 			}
 		}
-		done := open == 0 && eligible == r.Options.People && r.acknowledged()
+		done := open == 0 && eligible == r.Options.People && r.acknowledged(id)
 		return done, fmt.Sprintf("%d of %d recipients open: %+v", open, eligible, a.Coverage.Channels)
 	})
 }
 
 // acknowledged reports whether the gateway has every acknowledgement that the
-// apps sent.
-func (r *Rig) acknowledged() bool {
+// apps sent of an alert.
+func (r *Rig) acknowledged(id string) bool {
 	if r.crowd == nil {
 		return true
 	}
 	n := 0
 	for e := range r.crowd.Books() {
-		if !e.Stored {
+		switch {
+		case e.Alert != id:
+		case !e.Stored:
 			return false
+		default:
+			n++
 		}
-		n++
 	}
 	return n >= r.Apps()
 }
