@@ -15,10 +15,15 @@ import (
 
 	"loa/channels"
 	"loa/gateway/audience"
+	"loa/gateway/ledger"
 )
 
-// rotateEnv names the data folder of a process that changes its key.
-const rotateEnv = "LOA_TEST_ROTATE"
+// rotateEnv names the data folder of a process that changes its key, rotatePG
+// its database, if it is in PostgreSQL.
+const (
+	rotateEnv = "LOA_TEST_ROTATE"
+	rotatePG  = "LOA_TEST_ROTATE_POSTGRES"
+)
 
 // TestRotateVictim is not a test: TestRotateIsKilled runs it and kills it.
 func TestRotateVictim(t *testing.T) {
@@ -31,6 +36,7 @@ func TestRotateVictim(t *testing.T) {
 		t.Fatal(err)
 	}
 	cfg := muteOptions(t, filepath.Join(dir, "data")).Config
+	cfg.Ledger.Postgres = channels.Secret(os.Getenv(rotatePG))
 	if _, err := RotateKeys(context.WithoutCancel(t.Context()), cfg, key); err != nil {
 		t.Fatal(err)
 	}
@@ -41,14 +47,29 @@ func TestRotateVictim(t *testing.T) {
 // were given out before are still good.
 func TestRotateIsKilled(t *testing.T) {
 	t.Parallel()
+	bothLedgers(t, testRotateIsKilled)
+}
+
+func testRotateIsKilled(t *testing.T, postgres channels.Secret) {
 	dir := t.TempDir()
 	data := filepath.Join(dir, "data")
-	g, err := New(t.Context(), muteOptions(t, data))
+	open := func() (*Gateway, error) {
+		o := muteOptions(t, data)
+		o.Config.Ledger.Postgres = postgres
+		for end := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+			g, err := New(t.Context(), o)
+			if !errors.Is(err, ledger.ErrInUse) || time.Now().After(end) {
+				return g, err
+			}
+			// PostgreSQL has not noticed yet that the process was killed.
+		}
+	}
+	g, err := open()
 	if err != nil {
 		t.Fatal(err)
 	}
 	people := 20000
-	if testing.Short() {
+	if testing.Short() || postgres != "" {
 		people = 5000
 	}
 	es := make([]audience.Endpoint, people)
@@ -73,7 +94,7 @@ func TestRotateIsKilled(t *testing.T) {
 	between := 0
 	for kill := 20 * time.Millisecond; ; kill += max(kill/5, 15*time.Millisecond) {
 		cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestRotateVictim$")
-		cmd.Env = append(os.Environ(), rotateEnv+"="+dir)
+		cmd.Env = append(os.Environ(), rotateEnv+"="+dir, rotatePG+"="+postgres.Reveal())
 		var said bytes.Buffer
 		cmd.Stdout = &said
 		if err := cmd.Start(); err != nil {
@@ -88,7 +109,7 @@ func TestRotateIsKilled(t *testing.T) {
 		if cmd.ProcessState.ExitCode() >= 0 {
 			t.Fatalf("it was not killed and has failed: %v\n%s", err, &said)
 		}
-		switch g, err := New(t.Context(), muteOptions(t, data)); {
+		switch g, err := open(); {
 		case err == nil:
 			closed(t, g) // killed before it began
 		case errors.Is(err, ErrRotating):
@@ -107,16 +128,16 @@ func TestRotateIsKilled(t *testing.T) {
 	if now := trimmed(read(t, filepath.Join(data, masterFile))); now == oldKey || now != trimmed(read(t, filepath.Join(dir, "new"))) {
 		t.Error("the folder's key is not the new one")
 	}
-	g, err = New(t.Context(), muteOptions(t, data))
+	g, err = open()
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer closed(t, g)
-	open, err := g.Audience.Open(t.Context(), channels.SMS, "07192", "vi", ids)
+	addresses, err := g.Audience.Open(t.Context(), channels.SMS, "07192", "vi", ids)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i, a := range open {
+	for i, a := range addresses {
 		if i == 0 {
 			continue // retired
 		}

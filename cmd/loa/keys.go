@@ -28,9 +28,9 @@ func newKeysRotateCommand(path *string) *cobra.Command {
 		Short: "Seal every address anew with another master key",
 		Long: `Seals every address anew with the key in FILE, which is made if it is not there.
 No gateway may run on the ledger meanwhile, on no node: while one does, or another
-command, it is refused. It can be interrupted at
-any moment and is then run again in the same way; until it has ended no gateway
-starts. The configured key must be the old one until then.
+command, it is refused. It can be interrupted at any moment and is then run again
+in the same way; until it has ended no gateway starts. The configured key must be
+the old one until then.
 
 Afterwards put the new key in the place of the old one (keys.master_file), on
 every node. A key that was made in the data folder is replaced by itself.
