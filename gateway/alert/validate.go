@@ -1,7 +1,6 @@
 package alert
 
 import (
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -48,6 +47,7 @@ func (r *Revision) Validate() error {
 		r.validateInfo(&f, at("infos", i), &r.Infos[i])
 	}
 	r.validateSameness(&f)
+	r.validateOneRisk(&f)
 	return f.err()
 }
 
@@ -133,47 +133,12 @@ func (r *Revision) validateProse(f *faults, field string, in *Info) {
 	for i := range in.Areas {
 		read(at("areas", i)+".desc", in.Areas[i].Desc)
 	}
-	for _, name := range slices.Sorted(maps.Keys(in.Slots)) {
+	for _, name := range sortedKeys(in.Slots) {
 		read("slots."+name, in.Slots[name])
 		plain(f, field+".slots."+name, in.Slots[name])
 	}
 	if shortener.MatchString(in.Web) {
 		f.add(field+".web", "W09", "no link shortener")
-	}
-}
-
-// Hazard is the hazard's code in Loa's catalogue ("storm"): the event code, or
-// the template's first word; empty if neither tells.
-func (in *Info) Hazard() string {
-	for _, v := range in.EventCodes {
-		if v.Name == HazardName {
-			return v.Value
-		}
-	}
-	hazard, _, _ := strings.Cut(in.Template, ".")
-	return hazard
-}
-
-// validateRisk holds risk levels to Decision 18/2021/QĐ-TTg, article 4: 1 to 5,
-// and for storms and tropical depressions 3 to 5.
-func validateRisk(f *faults, field string, in *Info) {
-	lowest := 1
-	if h := in.Hazard(); h == "storm" || h == "tropical_depression" {
-		lowest = 3
-	}
-	given := 0
-	for i, v := range in.Parameters {
-		if v.Name != RiskLevelName {
-			continue
-		}
-		given++
-		level, err := strconv.Atoi(v.Value)
-		if err != nil || len(v.Value) != 1 || level < lowest || level > 5 {
-			f.add(at(field+".parameters", i), "C57", "a risk level from "+strconv.Itoa(lowest)+" to 5")
-		}
-	}
-	if given > 1 {
-		f.add(field+".parameters", "C57", "one risk level")
 	}
 }
 

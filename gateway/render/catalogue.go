@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"loa/gateway/alert"
 )
 
 // Form is one shape of a template's text.
@@ -66,6 +68,7 @@ type catalogue struct {
 	order   []*entry
 	words   map[string]map[string]word // list, then code
 	codes   map[string][]string        // list to its codes, in file order
+	acts    map[string]alert.TextRule  // template to what it may be used for
 }
 
 func (c *catalogue) has(template string) bool {
@@ -115,7 +118,7 @@ func loadCatalogue(fsys fs.FS) (*catalogue, error) {
 	if len(c.order) == 0 {
 		return nil, fmt.Errorf("messages.csv: no message")
 	}
-	return c, nil
+	return c, c.loadActs(fsys)
 }
 
 // eachRow calls f with every row of a CSV file under the named columns; an

@@ -17,6 +17,8 @@ const (
 	messagesHead = "id,hazard,kind,channel,language,text,slots,longest_example,parts_typical,parts_longest\n"
 	wordsHead    = "list,code,vi,ascii,en\n"
 	goodRow      = "a.b.sms.vi,a,b,sms,vi,Tin {code},code:code<=4,Tin K7M2,1,1\n"
+	actsHead     = "template,acts,means,corrects,signatures,status\n"
+	goodActs     = "a.b,draft,danger,,,\n"
 	goodWord     = "hazard,flood,lũ,nuoc lu,flood\n"
 )
 
@@ -39,13 +41,37 @@ func TestBrokenCatalogueIsRefused(t *testing.T) {
 		{"a word twice", messagesHead + goodRow, wordsHead + goodWord + goodWord, "words.csv: row 3"},
 		{"a word without English", messagesHead + goodRow, wordsHead + "hazard,flood,lũ,nuoc lu,\n", "must be set"},
 	} {
-		_, err := loadCatalogue(fstest.MapFS{"messages.csv": {Data: []byte(c.messages)}, "words.csv": {Data: []byte(c.words)}})
+		_, err := loadCatalogue(fstest.MapFS{"messages.csv": {Data: []byte(c.messages)}, "words.csv": {Data: []byte(c.words)}, "acts.csv": {Data: []byte(actsHead + goodActs)}})
 		if c.says == "" && err != nil || c.says != "" && (err == nil || !strings.Contains(err.Error(), c.says)) {
 			t.Errorf("%s: %v", c.name, err)
 		}
 	}
 	if _, err := loadCatalogue(fstest.MapFS{}); err == nil {
 		t.Error("an empty folder was read")
+	}
+}
+
+// What no row allows, no text is used for.
+func TestBrokenActsAreRefused(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ name, acts, says string }{
+		{"whole", goodActs, ""},
+		{"a correction", "a.b,correct,safe,danger,2,\n", ""},
+		{"no act at all", "a.b,,danger,,,Exercise\n", ""},
+		{"no row", "", "a.b has no row"},
+		{"twice", goodActs + goodActs, "twice"},
+		{"of no message", goodActs + "a.c,draft,danger,,,\n", "a.c is not in messages.csv"},
+		{"an unknown act", "a.b,shout,danger,,,\n", "act \"shout\""},
+		{"no meaning", "a.b,draft,,,,\n", "means"},
+		{"a draft that corrects", "a.b,draft,danger,safe,,\n", "corrects"},
+		{"a correction of nothing", "a.b,correct,danger,,,\n", "corrects"},
+		{"one signature", "a.b,draft,danger,,1,\n", "signatures"},
+		{"a status of earnest", "a.b,draft,danger,,,Actual\n", "status"},
+	} {
+		_, err := loadCatalogue(fstest.MapFS{"messages.csv": {Data: []byte(messagesHead + goodRow)}, "words.csv": {Data: []byte(wordsHead)}, "acts.csv": {Data: []byte(actsHead + c.acts)}})
+		if c.says == "" && err != nil || c.says != "" && (err == nil || !strings.Contains(err.Error(), c.says)) {
+			t.Errorf("%s: %v", c.name, err)
+		}
 	}
 }
 

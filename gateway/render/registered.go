@@ -124,8 +124,8 @@ func (r *Renderer) registrable(e *entry) string {
 }
 
 // statuses lists what a text may carry: each is another text to the carrier.
-func statuses(template string) []alert.Status {
-	if only, mock := mocks[template]; mock {
+func (r *Renderer) statuses(template string) []alert.Status {
+	if only := r.catalogue.acts[template].Status; only != "" {
 		return []alert.Status{only}
 	}
 	return []alert.Status{alert.Actual, alert.Exercise}
@@ -147,7 +147,7 @@ func (r *Renderer) ToRegister(from Sender) []Registered {
 				slots = append(slots, RegisteredSlot{Name: p.text, Type: st.kind, Longest: st.longest})
 			}
 		}
-		for _, status := range statuses(e.template) {
+		for _, status := range r.statuses(e.template) {
 			g := Registered{
 				Provider: from.Provider, Sender: from.Sender, Template: e.String(), Slots: slices.Clone(slots),
 				Text: mark(r.registrable(e), status, e.shape()), Longest: mark(e.longest, status, e.shape()),

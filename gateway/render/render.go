@@ -81,7 +81,7 @@ type Renderer struct {
 	registered map[Sender]map[string]Registered // sender, then text
 }
 
-// New reads and checks messages.csv and words.csv and the registered texts.
+// New reads and checks messages.csv, acts.csv and words.csv and the registered texts.
 // An error names the file and row, or the entry of the configuration.
 func New(fsys fs.FS, opt Options) (*Renderer, error) {
 	if opt.Parts == nil || opt.Now == nil {
@@ -174,11 +174,6 @@ func infoFor[C ~string](find func(C, string) (*alert.Info, bool), code, language
 	return find(C(code), language)
 }
 
-// mocks are the templates that say of themselves that nothing is real.
-var mocks = map[string]alert.Status{
-	"any.test": alert.Test, "any.exercise": alert.Exercise, "command.roster_drill": alert.Exercise,
-}
-
 // lawful refuses a text whose status is not what its words say: a test names
 // no hazard, an exercise never looks real, a real warning is no exercise.
 func (r *Renderer) lawful(rev *alert.Revision, info *alert.Info) error {
@@ -188,7 +183,8 @@ func (r *Renderer) lawful(rev *alert.Revision, info *alert.Info) error {
 	if info.Template != "" && !r.catalogue.has(info.Template) {
 		return fmt.Errorf("%w: %q", ErrTemplate, info.Template)
 	}
-	says, mock := mocks[info.Template]
+	says := r.catalogue.acts[info.Template].Status // of itself
+	mock := says != ""
 	ok := false
 	switch rev.Status {
 	case alert.Actual:

@@ -130,6 +130,12 @@ func (r *Renderer) CheckSlots(template, language string, values map[string]strin
 	if !inOrder(values["from"], values["until"]) {
 		refuse("until", errors.New("must be after from"))
 	}
+	if err := windFits(values["wind"], values["wind_kmh"]); err != nil {
+		refuse("wind_kmh", err)
+	}
+	if err := gustFits(values["wind"], values["gust"]); err != nil {
+		refuse("gust", err)
+	}
 	return errors.Join(errs...)
 }
 

@@ -41,7 +41,7 @@ func TestSlotsOfATemplate(t *testing.T) {
 	if r.Slots("storm.huge", "vi") != nil {
 		t.Error("an unknown template has slots")
 	}
-	if all := r.Templates(); len(all) != 29 || all[0] != "storm.near" || r.Hazard("flood.dam_release") != "flood" || r.Hazard("x") != "" {
+	if all := r.Templates(); len(all) != 30 || all[0] != "storm.near" || r.Hazard("flood.dam_release") != "flood" || r.Hazard("x") != "" {
 		t.Errorf("%d templates: %v", len(all), all)
 	}
 }
@@ -53,7 +53,7 @@ func TestCatalogueIsComplete(t *testing.T) {
 	all := r.Templates()
 	for want := range strings.FieldsSeq("storm.near storm.east_sea storm.emergency storm.on_land storm.final tropical_depression.warning flood.warning " +
 		"flash_flood.warning heavy_rain.warning storm_surge.warning tsunami.tier1 tsunami.tier2 tsunami.tier3 tsunami.cancel flood.dam_release " +
-		"any.all_clear any.update any.stop any.correction_false any.correction_detail any.test any.exercise") {
+		"any.all_clear any.update any.stop any.correction_false any.correction_all_clear any.correction_detail any.test any.exercise") {
 		if !slices.Contains(all, want) || r.Slots(want, "vi") == nil || r.Slots(want, "en") == nil {
 			t.Errorf("%s is missing", want)
 		}
@@ -87,6 +87,14 @@ func TestCheckSlots(t *testing.T) {
 		{"a bare gust word", "storm.emergency", slots(stormSlots(), "gust", "cấp 16"), "gust", "wind level"},
 		{"no offset", "storm.emergency", slots(stormSlots(), "from", "2024-09-07T14:00:00"), "from", "offset"},
 		{"an end before its start", "storm.emergency", slots(stormSlots(), "until", "2024-09-07T13:45:00+07:00"), "until", "after from"},
+		{"the speed of another wind", "storm.emergency", slots(stormSlots(), "wind", "8-9", "wind_kmh", "118-149"), "wind_kmh", "62-88 km/h"},
+		{"a speed that begins too low", "storm.emergency", slots(stormSlots(), "wind", "12-13", "wind_kmh", "100-149"), "wind_kmh", "118-149 km/h"},
+		{"a speed that ends too high", "storm.emergency", slots(stormSlots(), "wind", "12-13", "wind_kmh", "118-166"), "wind_kmh", "118-149 km/h"},
+		{"a speed within the levels", "storm.emergency", slots(stormSlots(), "wind", "12-13", "wind_kmh", "120-140"), "", ""},
+		{"one speed of one level", "storm.emergency", slots(stormSlots(), "wind", "12", "wind_kmh", "125"), "", ""},
+		{"a gust below the wind", "storm.emergency", slots(stormSlots(), "wind", "12-13", "gust", "8"), "gust", "reaches level 13"},
+		{"gusts that end below the wind", "storm.emergency", slots(stormSlots(), "wind", "12-14", "gust", "12-13"), "gust", "reaches level 14"},
+		{"a gust beyond the table", "storm.emergency", slots(stormSlots(), "wind", "16-17", "gust", ">17"), "", ""},
 		{"an unknown direction", "storm.emergency", slots(stormSlots(), "direction", "TTB"), "direction", "fixed list"},
 		{"a name too long", "storm.emergency", slots(stormSlots(), "storm_name", "Krathon Xyz"), "storm_name", "at most 9"},
 		{"a cry", "storm.emergency", slots(stormSlots(), "place", "Hạ Long!"), "place", "exclamation"},

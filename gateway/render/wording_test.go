@@ -153,8 +153,9 @@ func TestMarkersOfTheFourActs(t *testing.T) {
 	t.Parallel()
 	markers := map[string][3]string{
 		"any.correction_false": {"ĐÍNH CHÍNH", "DINH CHINH", "CORRECTION"}, "any.correction_detail": {"ĐÍNH CHÍNH", "DINH CHINH", "CORRECTION"},
-		"any.update": {"CẬP NHẬT, thay tin mã {old_code}", "CAP NHAT thay tin ma {old_code}", "UPDATE, replaces {old_code}"},
-		"any.stop":   {"DỪNG TIN", "TAM NGUNG", "STOPPED"}, "any.all_clear": {"HẾT NGUY HIỂM do {hazard}", "HET NGUY HIEM do {hazard}", "ALL CLEAR, {hazard}"},
+		"any.correction_all_clear": {"ĐÍNH CHÍNH", "DINH CHINH", "CORRECTION"},
+		"any.update":               {"CẬP NHẬT, thay tin mã {old_code}", "CAP NHAT thay tin ma {old_code}", "UPDATE, replaces {old_code}"},
+		"any.stop":                 {"DỪNG TIN", "TAM NGUNG", "STOPPED"}, "any.all_clear": {"HẾT NGUY HIỂM do {hazard}", "HET NGUY HIEM do {hazard}", "ALL CLEAR, {hazard}"},
 		"tsunami.cancel": {"HẾT CẢNH BÁO SÓNG THẦN", "HET CANH BAO SONG THAN", "TSUNAMI WARNING ENDED"},
 	}
 	first := map[string][3]string{
