@@ -29,6 +29,7 @@ const (
 	ActStop      Act = "stop"
 	ActSupersede Act = "supersede" // by an approved update or correction
 	ActEnd       Act = "end"       // expiry or all clear
+	ActEdit      Act = "edit"      // changes the text and no state; never a move
 )
 
 var moves = map[State]map[Act]State{
@@ -45,8 +46,25 @@ type MoveError struct {
 	Act  Act
 }
 
+// suffered are the acts as what is done to an alert.
+var suffered = map[Act]string{
+	ActSubmit: "be submitted", ActReturn: "be returned", ActReject: "be rejected", ActApprove: "be approved", ActEdit: "be edited",
+	ActStop: "be stopped", ActSupersede: "be corrected, updated or ended by an all-clear", ActEnd: "end",
+}
+
 func (e *MoveError) Error() string {
-	return fmt.Sprintf("an alert that is %s cannot %s", e.From, e.Act)
+	to := suffered[e.Act]
+	if to == "" {
+		to = string(e.Act)
+	}
+	text := fmt.Sprintf("an alert that is %s cannot %s", e.From, to)
+	switch {
+	case !e.From.Issued() && (e.Act == ActStop || e.Act == ActSupersede):
+		return text + ": it was never approved, and nobody has been sent it"
+	case e.From == Submitted && (e.Act == ActEdit || e.Act == ActSubmit):
+		return text + ": have it returned to its author first"
+	}
+	return text
 }
 
 // Move returns the state that act leads to, or a *MoveError.
@@ -55,6 +73,11 @@ func (s State) Move(act Act) (State, error) {
 		return to, nil
 	}
 	return s, &MoveError{From: s, Act: act}
+}
+
+// Issued reports whether the alert was ever approved.
+func (s State) Issued() bool {
+	return s == Approved || s == Stopped || s == Superseded || s == Ended
 }
 
 // Live reports whether sends may be started in this state.

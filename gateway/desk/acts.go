@@ -23,7 +23,8 @@ type StopInput struct {
 // CorrectInput is what takes the place of a mistaken alert (Đính chính).
 type CorrectInput struct {
 	Reason string
-	Infos  []alert.Info // without areas: it goes to exactly those who were reached
+	Status alert.Status // that of what it corrects, or empty
+	Infos  []alert.Info // without areas: it goes to exactly those who were reached. What they leave out is as in the alert.
 	Key    string       // makes a repeated call one correction
 }
 
@@ -39,6 +40,9 @@ func (d *Desk) Stop(ctx context.Context, token channels.Secret, id alert.ID, in 
 	p, c, err := d.acting(ctx, token, id)
 	if err != nil {
 		return nil, err
+	}
+	if !c.State.Issued() {
+		return nil, &alert.MoveError{From: c.State, Act: alert.ActStop}
 	}
 	if err := d.within(p, c.Submission.Communes); err != nil {
 		return nil, err
@@ -89,6 +93,9 @@ func (d *Desk) Correct(ctx context.Context, token channels.Secret, id alert.ID, 
 	if err != nil {
 		return nil, err
 	}
+	if !old.State.Issued() {
+		return nil, &alert.MoveError{From: old.State, Act: alert.ActSupersede}
+	}
 	if err := d.within(p, old.Submission.Communes); err != nil {
 		return nil, err
 	}
@@ -106,7 +113,7 @@ func (d *Desk) tellReached(ctx context.Context, p Person, old *Case, cause dispa
 		return nil, err
 	}
 	kinds := d.storyKinds(ctx, old)
-	c, err := d.compose(p, string(cause), DraftInput{Infos: infos, Kinds: kinds, Note: clip(in.Reason), Key: in.Key}, cause, old)
+	c, err := d.compose(p, string(cause), DraftInput{Status: in.Status, Infos: infos, Kinds: kinds, Note: clip(in.Reason), Key: in.Key}, cause, old)
 	if err != nil {
 		return nil, err
 	}
@@ -122,7 +129,7 @@ func (d *Desk) tellReached(ctx context.Context, p Person, old *Case, cause dispa
 	}
 	if before == nil {
 		if cause == dispatch.Correction {
-			if _, err := old.State.Move(alert.ActSupersede); err != nil {
+			if err := d.replaceable(ctx, old); err != nil {
 				return nil, err
 			}
 		}
@@ -150,19 +157,44 @@ func (d *Desk) tellReached(ctx context.Context, p Person, old *Case, cause dispa
 // ends where an alert cannot be read, which must hold up no correction.
 func (d *Desk) storyKinds(ctx context.Context, c *Case) []channels.Kind {
 	kinds := slices.Clone(c.Submission.Kinds)
-	for seen := []alert.ID{c.ID}; c.Submission.Replaces != nil && !slices.Contains(seen, c.Submission.Replaces.Alert); seen = append(seen, c.ID) {
-		before, err := d.o.Store.Case(ctx, c.Submission.Replaces.Alert)
-		if err != nil {
-			break
-		}
+	story, _ := d.story(ctx, &c.Submission)
+	for _, before := range story {
 		for _, k := range before.Submission.Kinds {
 			if !slices.Contains(kinds, k) && slices.Contains(d.o.Kinds, k) {
 				kinds = append(kinds, k)
 			}
 		}
-		c = before
 	}
 	return kinds
+}
+
+// replaceable refuses what nothing can take the place of any more, and names
+// what already has.
+func (d *Desk) replaceable(ctx context.Context, old *Case) error {
+	_, err := old.State.Move(alert.ActSupersede)
+	if err == nil || old.State != alert.Superseded {
+		return err
+	}
+	sent := []alert.State{alert.Approved, alert.Stopped, alert.Superseded, alert.Ended}
+	all, _ := d.o.Store.Cases(ctx, sent, codesHeld) // the refusal stands without the name
+	by := map[alert.ID]alert.ID{}
+	for i := range all {
+		if s := &all[i].Submission; s.Replaces != nil && s.Cause != dispatch.Stopped {
+			by[s.Replaces.Alert] = all[i].ID
+		}
+	}
+	live := old.ID
+	for range len(by) {
+		next, ok := by[live]
+		if !ok {
+			break
+		}
+		live = next
+	}
+	if live == old.ID {
+		return err
+	}
+	return &SupersededError{Alert: old.ID, By: live}
 }
 
 // Update drafts what shall take the place of a live or stopped alert (Cập
@@ -174,7 +206,7 @@ func (d *Desk) Update(ctx context.Context, token channels.Secret, id alert.ID, i
 	if err != nil {
 		return nil, err
 	}
-	if _, err := old.State.Move(alert.ActSupersede); err != nil {
+	if err := d.replaceable(ctx, old); err != nil {
 		return nil, err
 	}
 	if err := d.within(p, old.Submission.Communes); err != nil {
@@ -187,7 +219,7 @@ func (d *Desk) Update(ctx context.Context, token channels.Secret, id alert.ID, i
 // info says AllClear.
 func (d *Desk) AllClear(ctx context.Context, token channels.Secret, id alert.ID, in DraftInput) (*Case, error) {
 	for i := range in.Infos {
-		if !slices.Contains(in.Infos[i].ResponseTypes, alert.ResponseType("AllClear")) {
+		if !slices.Contains(in.Infos[i].ResponseTypes, allClear) {
 			return nil, &InputError{fmt.Sprintf("infos[%d].responseTypes", i), "an all-clear says AllClear"}
 		}
 	}

@@ -135,8 +135,8 @@ func TestCorrect(t *testing.T) {
 		t.Errorf("same key, another text: %v", err)
 	}
 	other.Key = "c2"
-	var move *alert.MoveError
-	if _, err := o.Correct(t.Context(), "chi", c.ID, other); !errors.As(err, &move) || len(o.requests) != 2 {
+	var by *SupersededError
+	if _, err := o.Correct(t.Context(), "chi", c.ID, other); !errors.As(err, &by) || by.By != fix.ID || len(o.requests) != 2 {
 		t.Errorf("a second correction of the same alert: %v", err)
 	}
 	if last := o.ended[len(o.ended)-1]; last != c.ID {
@@ -185,7 +185,7 @@ func TestUpdateAndAllClearNeedTwo(t *testing.T) {
 		o := newOffice(t)
 		c := o.approved(t, storm(first, "22101"))
 		in := storm(alert.Minor, "22101", "22103")
-		in.Status = alert.Test // an update has the status of what it replaces
+		in.Status = "" // an update has the status of what it replaces
 		if _, err := o.AllClear(t.Context(), "binh", c.ID, in); err == nil {
 			t.Error("an all-clear that does not say so")
 		}

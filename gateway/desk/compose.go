@@ -100,12 +100,23 @@ func (d *Desk) compose(p Person, act string, in DraftInput, cause dispatch.Cause
 	c.Submission = Submission{Revision: r, Cause: cause}
 	if replaces != nil {
 		old := replaces.Submission.Revision
-		in.Status = old.Status
+		if in.Status, err = sameStatus(in.Status, old.Status); err != nil {
+			return nil, err
+		}
 		r.MsgType = alert.MsgUpdate
 		r.References = append(slices.Clone(old.References), old.Reference())
 		c.Submission.Replaces = &dispatch.Reached{Alert: old.Alert, Revision: old.Number}
 	}
 	return c, d.fill(c, in)
+}
+
+// sameStatus refuses another status than that of the message it is about: no
+// exercise ends a real warning, and none becomes one.
+func sameStatus(given, old alert.Status) (alert.Status, error) {
+	if given != "" && given != old {
+		return "", &InputError{"status", "must be " + string(old) + ", as that of the message it is about; leave it out and it is"}
+	}
+	return old, nil
 }
 
 // fill puts the author's input into the case.
@@ -140,13 +151,15 @@ func (d *Desk) Edit(ctx context.Context, token channels.Secret, id alert.ID, in 
 		return nil, fmt.Errorf("%w: only its author edits a draft", ErrNoAuthority)
 	}
 	from := c.State
-	if _, err := from.Move(alert.ActSubmit); err != nil {
-		return nil, err
+	if from != alert.Drafted && from != alert.Returned {
+		return nil, &alert.MoveError{From: from, Act: alert.ActEdit}
 	}
 	r := *c.Submission.Revision
 	c.Submission.Revision = &r
 	if c.Submission.Replaces != nil {
-		in.Status = r.Status
+		if in.Status, err = sameStatus(in.Status, r.Status); err != nil {
+			return nil, err
+		}
 	}
 	if err := d.fill(c, in); err != nil {
 		return nil, err
@@ -180,6 +193,33 @@ func (d *Desk) Submit(ctx context.Context, token channels.Secret, id alert.ID) (
 	return c, d.o.Store.Apply(ctx, Change{Case: *c, From: from, Records: records(rec)})
 }
 
+// asIn gives an info what it leaves out and the revision that it is about has
+// said, in its language if it spoke it: a correction need not be filled in anew.
+func asIn(in *alert.Info, old *alert.Revision) {
+	if len(old.Infos) == 0 {
+		return
+	}
+	was := &old.Infos[0]
+	if i := slices.IndexFunc(old.Infos, func(x alert.Info) bool { return x.Lang() == in.Lang() }); i >= 0 {
+		was = &old.Infos[i]
+	}
+	if len(in.Categories) == 0 {
+		in.Categories = was.Categories
+	}
+	if in.Event == "" {
+		in.Event = was.Event
+	}
+	if in.Urgency == "" {
+		in.Urgency = was.Urgency
+	}
+	if in.Severity == "" {
+		in.Severity = was.Severity
+	}
+	if in.Certainty == "" {
+		in.Certainty = was.Certainty
+	}
+}
+
 // errArea refuses areas where the desk knows them better.
 var errArea = &InputError{"infos", "give no area: it goes to exactly those who were reached"}
 
@@ -202,6 +242,7 @@ func overAreas(infos []alert.Info, old *alert.Revision) ([]alert.Info, error) {
 		if len(out[i].Areas) > 0 {
 			return nil, errArea
 		}
+		asIn(&out[i], old)
 		out[i].Areas = []alert.Area{{Desc: desc, Geocodes: codes}}
 	}
 	return out, nil

@@ -38,7 +38,10 @@ type Options struct {
 	// Snapshot is the highest endpoint id that is visible now.
 	Snapshot func(ctx context.Context) (int64, error)
 	Kinds    []channels.Kind // the configured channels
-	Sender   string          // CAP sender of what this desk issues
+	// Texts says what each text may be used for; under "" an author's own words.
+	// A text that is not listed is refused.
+	Texts  map[string]alert.TextRule
+	Sender string // CAP sender of what this desk issues
 	// Complete writes the texts that come from templates, once Sent is set and
 	// before the revision is checked and frozen. It may change infos in place.
 	Complete func(r *alert.Revision) error

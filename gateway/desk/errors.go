@@ -12,7 +12,7 @@ var (
 	ErrNotFound    = errors.New("desk: no such alert")
 	ErrConflict    = errors.New("desk: the alert has changed meanwhile")
 	ErrNoAuthority = errors.New("desk: no authority")
-	ErrOwnAlert    = errors.New("desk: a Severe or Extreme alert needs another person's signature")
+	ErrOwnAlert    = errors.New("desk: this alert needs another person's signature")
 	ErrHash        = errors.New("desk: the hash is not that of the submitted text and area")
 	ErrTerritory   = errors.New("desk: the alert's area is outside the person's territory")
 )
@@ -25,7 +25,7 @@ type SupersededError struct {
 }
 
 func (e *SupersededError) Error() string {
-	return fmt.Sprintf("desk: alert %s has taken the place of %s", e.By, e.Alert)
+	return fmt.Sprintf("desk: alert %s has taken the place of %s: act on that one", e.By, e.Alert)
 }
 
 // Is makes the error an ErrConflict.

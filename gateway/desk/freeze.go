@@ -29,6 +29,9 @@ func (d *Desk) freeze(ctx context.Context, p Person, c *Case) (time.Time, error)
 	if err := d.ownCode(ctx, c, &r); err != nil {
 		return now, err
 	}
+	if err := d.lawful(ctx, c); err != nil {
+		return now, err
+	}
 	if d.o.Complete != nil {
 		if err := d.o.Complete(&r); err != nil {
 			return now, err
@@ -98,7 +101,7 @@ func (d *Desk) covers(ctx context.Context, s *Submission) error {
 		return fmt.Errorf("desk: what the alert replaces: %w", err)
 	}
 	if old.State != alert.Ended {
-		if _, err := old.State.Move(alert.ActSupersede); err != nil {
+		if err := d.replaceable(ctx, old); err != nil {
 			return err
 		}
 	}

@@ -118,14 +118,20 @@ func TestNoUpdateOfWhatIsReplaced(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := o.Correct(t.Context(), "chi", old.ID, CorrectInput{Reason: "nhầm", Infos: []alert.Info{info(alert.Extreme)}}); err != nil {
+	fix, err := o.Correct(t.Context(), "chi", old.ID, CorrectInput{Reason: "nhầm", Infos: []alert.Info{info(alert.Extreme)}})
+	if err != nil {
 		t.Fatal(err)
 	}
-	var move *alert.MoveError
-	if _, err := o.Submit(t.Context(), "binh", late.ID); !errors.As(err, &move) || move.From != alert.Superseded {
+	second, err := o.Correct(t.Context(), "chi", fix.ID, CorrectInput{Reason: "nhầm lần nữa", Infos: []alert.Info{info(alert.Extreme)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := SupersededError{Alert: old.ID, By: second.ID}
+	var by *SupersededError
+	if _, err := o.Submit(t.Context(), "binh", late.ID); !errors.As(err, &by) || *by != want {
 		t.Errorf("submit: %v", err)
 	}
-	if _, err := o.Update(t.Context(), "binh", old.ID, storm(alert.Extreme, "22101")); !errors.As(err, &move) {
+	if _, err := o.Update(t.Context(), "binh", old.ID, storm(alert.Extreme, "22101")); !errors.As(err, &by) || *by != want {
 		t.Errorf("draft: %v", err)
 	}
 }

@@ -45,7 +45,7 @@ func newOffice(t *testing.T) *office {
 			return map[channels.Kind]int{channels.SMS: 10}, nil
 		},
 		Snapshot: func(context.Context) (int64, error) { return 10, nil },
-		Kinds:    []channels.Kind{channels.SMS}, Sender: "loa@example", Now: clock, Rand: rand.Reader,
+		Kinds:    []channels.Kind{channels.SMS}, Sender: "loa@example", Texts: map[string]alert.TextRule{"": {Acts: alert.TextActs, Means: alert.MeansDanger, Corrects: alert.MeansDanger}}, Now: clock, Rand: rand.Reader,
 	})}
 	for i := range 11 {
 		_, token, err := people.Add(t.Context(), fmt.Sprintf("Người %d", i), desk.Nation)

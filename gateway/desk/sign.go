@@ -44,9 +44,9 @@ func (d *Desk) refuse(ctx context.Context, token channels.Secret, id alert.ID, a
 
 // Approve signs a submission by its hash and sends it. The state, the
 // signature, the audit record, the queue intent and the end of what it replaces
-// become durable together. A Severe or Extreme Actual alert, and whatever
-// replaces one, needs a person who is not its author; both need authority over
-// every commune. Approving twice has one effect.
+// become durable together. An Actual alert of a grave danger, and whatever
+// replaces one, needs a person who is not its author (NeedsTwo); both need
+// authority over every commune. Approving twice has one effect.
 func (d *Desk) Approve(ctx context.Context, token channels.Secret, id alert.ID, hash SubmissionHash, key string) (*Case, error) {
 	p, c, err := d.acting(ctx, token, id)
 	if err != nil {
@@ -67,12 +67,12 @@ func (d *Desk) Approve(ctx context.Context, token channels.Secret, id alert.ID, 
 		}
 	}
 	if p.ID == c.Author.ID {
-		two, err := d.NeedsTwo(ctx, c)
+		why, err := d.whyTwo(ctx, c)
 		if err != nil {
 			return nil, err
 		}
-		if two {
-			return nil, ErrOwnAlert
+		if why != "" {
+			return nil, fmt.Errorf("%w: %s", ErrOwnAlert, why)
 		}
 	}
 	approved, err := d.send(ctx, p, c, key)
@@ -91,24 +91,6 @@ func (c *Case) approvedBy(p Person, hash SubmissionHash) bool {
 	})
 }
 
-// NeedsTwo reports whether the author alone may not send the case: it, or what
-// it replaces, warns of a Severe or Extreme danger that is real. A correction
-// or a notice of a stop takes back, and any one person may do that.
-func (d *Desk) NeedsTwo(ctx context.Context, c *Case) (bool, error) {
-	s := &c.Submission
-	if s.Revision.Status != alert.Actual || s.toReached() {
-		return false, nil
-	}
-	if s.Revision.Severity().Grave() || s.Replaces == nil {
-		return s.Revision.Severity().Grave(), nil
-	}
-	old, err := d.o.Store.Case(ctx, s.Replaces.Alert)
-	if err != nil {
-		return false, fmt.Errorf("desk: what the alert replaces: %w", err)
-	}
-	return old.Submission.Revision.Severity().Grave(), nil
-}
-
 // send makes a submitted case approved.
 func (d *Desk) send(ctx context.Context, p Person, c *Case, key string) (*Case, error) {
 	// One at a time, so that of two that would replace the same alert the second
@@ -123,6 +105,9 @@ func (d *Desk) send(ctx context.Context, p Person, c *Case, key string) (*Case, 
 	s := &c.Submission
 	if !now.Before(s.Revision.Expires()) {
 		return nil, &InputError{"expires", "the alert has expired; return it to its author"}
+	}
+	if err := d.lawful(ctx, c); err != nil {
+		return nil, err
 	}
 	if err := d.stillSigned(ctx, s); err != nil {
 		return nil, err

@@ -3,6 +3,7 @@ package render
 import (
 	"fmt"
 	"io/fs"
+	"maps"
 	"slices"
 	"strings"
 
@@ -62,12 +63,10 @@ func parseActs(row []string) (alert.TextRule, error) {
 	return rule, nil
 }
 
-// Rule is what a template may be used for, false if there is none. The empty
-// name stands for an author's own words: a new warning that two people sign.
-func (r *Renderer) Rule(template string) (alert.TextRule, bool) {
-	if template == "" {
-		return alert.TextRule{Acts: []alert.TextAct{alert.TextDraft}, Means: alert.MeansDanger, Two: true}, true
-	}
-	rule, ok := r.catalogue.acts[template]
-	return rule, ok
+// Rules is what each template may be used for. The empty name stands for an
+// author's own words: a new warning that two people sign.
+func (r *Renderer) Rules() map[string]alert.TextRule {
+	all := maps.Clone(r.catalogue.acts)
+	all[""] = alert.TextRule{Acts: []alert.TextAct{alert.TextDraft}, Means: alert.MeansDanger, Two: true}
+	return all
 }

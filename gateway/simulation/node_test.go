@@ -78,7 +78,8 @@ func (w *world) open(nodes int, calm bool) *process {
 			}
 			return heads, err
 		},
-		Snapshot: audience.Snapshot, Kinds: kinds, Sender: "loa@example", Wake: p.wake, Ended: p.stopAlerts, Now: w.wall, Rand: w.random,
+		Snapshot: audience.Snapshot, Kinds: kinds, Sender: "loa@example",
+		Texts: map[string]alert.TextRule{"": {Acts: alert.TextActs, Means: alert.MeansDanger, Corrects: alert.MeansDanger}}, Wake: p.wake, Ended: p.stopAlerts, Now: w.wall, Rand: w.random,
 	})
 	w.reopened()
 	for range nodes {
