@@ -33,6 +33,7 @@ type guard struct {
 	held    atomic.Bool
 	heldAt  atomic.Int64 // since when, in nanoseconds since 1970
 	absent  atomic.Bool  // the witness was not there at the start
+	unknown atomic.Bool  // no mirror knew the ledger at the start, though it had run before
 	warned  map[string]bool
 	bumped  time.Time
 	noted   map[string]int64 // by mirror
@@ -122,7 +123,12 @@ func (w *guard) round(ctx context.Context) error {
 	case before.Key != w.key:
 		return ErrOtherKey
 	}
-	if seen := w.seen(ctx, before.Ledger); seen > 0 {
+	seen := w.seen(ctx, before.Ledger)
+	if w.bumped.IsZero() && seen == 0 && before.Generation > 0 && (w.redis != nil || w.witness != "") {
+		w.unknown.Store(true)
+		w.warn(ctx, "mirrors", "neither Redis nor a witness file knew how far the ledger had come: an old copy of it would not have been noticed", nil)
+	}
+	if seen > 0 {
 		if _, err := w.g.ledger.Hold(ctx, seen); err != nil {
 			return err
 		}
@@ -245,6 +251,9 @@ func (g *Gateway) probeHold(ctx context.Context) []watch.Part {
 	case g.guard.absent.Load():
 		advice.Text = "The witness file was not there: whether the ledger is an old copy could not be compared with it."
 		advice.Remedy = "If you did not move it away, find out who did, and compare the alerts in force with the providers' lists."
+	case g.guard.unknown.Load():
+		advice.Text = "When this gateway started, neither Redis nor a witness file knew how far the ledger had come: an old copy of it would not have been noticed."
+		advice.Remedy = "Unless you emptied Redis yourself, make sure that the ledger is the newest one, and compare the alerts in force with the providers' lists."
 	case g.cfg.Redis.None && g.guard.witness == "":
 		advice.Text = "Nothing outside the ledger knows how far it has come: an old copy of it would not be noticed."
 		advice.Remedy = "Set the key witness to a file outside the data folder."

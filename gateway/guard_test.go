@@ -147,6 +147,39 @@ func TestWhatIsNoHold(t *testing.T) {
 	}
 }
 
+// A ledger that has run before and that none of its mirrors knows is told of; a
+// new one is not, nor is one that a mirror knows.
+func TestNoMirrorKnowsTheLedger(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	start := func(want bool, when string) {
+		t.Helper()
+		g := reopen(t, dir, time.Now)
+		defer closed(t, g)
+		if err := g.guard.begin(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if told := g.guard.unknown.Load(); told != want {
+			t.Errorf("%s: told %v", when, told)
+		}
+		g.guard.absent.Store(false) // as if there were Redis alone
+		told := false
+		for _, x := range g.probeHold(t.Context()) {
+			told = told || x.State == watch.Warn && strings.Contains(x.Text, "neither Redis nor a witness file")
+		}
+		if told != want {
+			t.Errorf("%s: the doctor says so: %v", when, told)
+		}
+	}
+	start(false, "at first")
+	start(false, "the second time")
+	if err := os.Remove(filepath.Join(dir, "witness")); err != nil {
+		t.Fatal(err)
+	}
+	start(true, "without its witness")
+	start(false, "with a new one")
+}
+
 // A witness of another ledger is a start-up error that says what to do.
 func TestAnotherLedgersWitness(t *testing.T) {
 	t.Parallel()

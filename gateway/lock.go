@@ -19,7 +19,7 @@ var ErrLinked = errors.New("it is a symbolic link, so that another process could
 
 // lockFolder takes data/loa.lock for the life of the process, and with it the
 // ledger in the folder.
-func lockFolder(data string) (*os.File, error) {
+func lockFolder(data string) (*folderLock, error) {
 	if err := standsHere(data); err != nil {
 		return nil, err
 	}
@@ -34,7 +34,16 @@ func lockFolder(data string) (*os.File, error) {
 		}
 		return nil, fmt.Errorf("lock: %w", err)
 	}
-	return f, nil
+	return &folderLock{f}, nil
+}
+
+// folderLock is the lock of a data folder.
+type folderLock struct{ f *os.File }
+
+// Close gives the lock up at once, though a process that is being started may
+// hold the file open for a moment.
+func (l *folderLock) Close() error {
+	return errors.Join(unix.Flock(int(l.f.Fd()), unix.LOCK_UN), l.f.Close())
 }
 
 // standsHere refuses a ledger that is a link to a file elsewhere: the lock of

@@ -61,6 +61,9 @@ func TestRestoredDumpOfPostgres(t *testing.T) {
 	if node.Metric("loa_hold") != 1 || !strings.Contains(node.Ready(), "hold") {
 		t.Fatalf("a restored dump is not on hold: %s", node.Ready())
 	}
+	if said, _ := node.TryLoa("", "", "doctor"); !strings.Contains(said, "neither Redis nor a witness file knew") {
+		t.Errorf("doctor: %s", said)
+	}
 	waiting := func() (sms int, status gateway.HoldStatus) {
 		t.Helper()
 		if err := json.Unmarshal([]byte(node.Loa("", "", "hold", "status", "--json")), &status); err != nil {
