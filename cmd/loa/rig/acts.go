@@ -233,7 +233,8 @@ func (r *Rig) Open(n *Node, at int64) int {
 
 // AwaitTakeover waits until every batch that a node was in the middle of at a
 // moment has been claimed anew, and returns how many batches that were and how long after
-// the moment the last was.
+// the moment the last was. It may take longer than within only while the others
+// are at the first carrier's rate: then the batches wait behind their like.
 func (r *Rig) AwaitTakeover(n *Node, at int64, within time.Duration) (batches int, longest time.Duration) {
 	r.Helper()
 	held := r.held(n.Name, at)
@@ -243,8 +244,9 @@ func (r *Rig) AwaitTakeover(n *Node, at int64, within time.Duration) (batches in
 		}
 	}
 	batches = len(held)
+	busy := r.pulse()
 	next := time.Now()
-	Eventually(r, within, "what "+n.Name+" held to be taken over", func() (bool, string) {
+	Eventually(r, 3*time.Minute, "what "+n.Name+" held to be taken over", func() (bool, string) {
 		if time.Now().Before(next) {
 			return false, "not looked yet"
 		}
@@ -258,9 +260,32 @@ func (r *Rig) AwaitTakeover(n *Node, at int64, within time.Duration) (batches in
 				delete(held, e.Batch)
 			}
 		}
+		atRate := busy()
+		if waited := time.Duration(historytest.Monotonic() - at); len(held) > 0 && waited > within && !atRate {
+			r.Fatalf("%d batches of %d that %s held were not taken over in %v, and the carrier had room", len(held), batches, n.Name, waited)
+		}
 		return len(held) == 0, fmt.Sprintf("%d batches of %d are not", len(held), batches)
 	})
 	return batches, longest
+}
+
+// pulse returns a look at the first carrier: whether in the three seconds before
+// it took at least four fifths of what it may be sent.
+func (r *Rig) pulse() func() bool {
+	type look struct {
+		at time.Time
+		n  int
+	}
+	var looks []look
+	return func() bool {
+		now := look{time.Now(), r.TakenBy(r.CarrierBooks())}
+		looks = append(looks, now)
+		for len(looks) > 1 && now.at.Sub(looks[1].at) >= 3*time.Second {
+			looks = looks[1:]
+		}
+		span := now.at.Sub(looks[0].at).Seconds()
+		return r.Options.PerSecond > 0 && span > 1 && float64(now.n-looks[0].n) >= 0.8*span*float64(r.Options.PerSecond)
+	}
 }
 
 // Records visits what the gateways have recorded so far.
