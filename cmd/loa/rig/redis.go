@@ -124,10 +124,15 @@ func (r *Redis) Login() string {
 	return "AUTH " + r.password
 }
 
-// Info is a field of INFO; "" if there is none.
+// Info is a field of INFO; "" if there is none, or if the server does not answer
+// now, as while it changes its role.
 func (r *Redis) Info(section, field string) string {
 	r.t.Helper()
-	for line := range strings.Lines(r.CLI("info", section)) {
+	out, err := r.Try("info", section)
+	if err != nil {
+		return ""
+	}
+	for line := range strings.Lines(out) {
 		if k, v, ok := strings.Cut(strings.TrimSpace(line), ":"); ok && k == field {
 			return v
 		}
