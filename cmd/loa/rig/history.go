@@ -77,10 +77,11 @@ func (r *Rig) Judge(t Trial) string {
 	if p.TerminalDeadline == 0 {
 		p.TerminalDeadline = 2 * time.Minute
 	}
-	// Several gateways share a limit by what they are granted, not by when they
-	// call: what one was late with falls into the second of another.
-	if r.Options.PerSecond > 0 && len(r.Nodes) == 1 && slices.Contains(t.Also, "I9") {
-		p.RatePerSecond = map[string]int{"twilio": r.Options.PerSecond}
+	// A call is recorded when the machine lets it run, which may be a moment after
+	// the gateway let it start: a twentieth more is granted for that. The
+	// simulation, whose clock stands still meanwhile, holds the limit exactly.
+	if limit := r.Options.PerSecond; limit > 0 {
+		p.RatePerSecond = map[string]int{"twilio": limit + max(2, limit/20)}
 	} else {
 		p.NotApplicable = append(p.NotApplicable, "I9")
 	}
