@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -75,10 +76,15 @@ func TestDoctorOfARunningGateway(t *testing.T) {
 		Running bool
 		Parts   []watch.Part
 	}
-	for deadline := time.Now().Add(20 * time.Second); !answer.Running; time.Sleep(50 * time.Millisecond) {
+	// The first canary is on the board a moment after the gateway answers.
+	asked := func() bool {
+		return answer.Running && slices.ContainsFunc(answer.Parts, func(x watch.Part) bool { return x.Part == "canary/app" })
+	}
+	for deadline := time.Now().Add(20 * time.Second); !asked(); time.Sleep(50 * time.Millisecond) {
 		out, _ := doctor(t, config, "--json")
-		if json.Unmarshal([]byte(out), &answer) != nil && time.Now().After(deadline) {
-			t.Fatalf("no answer: %s", out)
+		answer.Running, answer.Parts = false, nil
+		if err := json.Unmarshal([]byte(out), &answer); time.Now().After(deadline) {
+			t.Fatalf("no canary in the answer: %v\n%s", err, out)
 		}
 	}
 	states := map[string]watch.State{}
