@@ -4,10 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
-	"strings"
-	"time"
 
 	"loa/channels"
 	"loa/gateway/alert"
@@ -83,56 +80,6 @@ func (g *Gateway) complete(rev *alert.Revision) error {
 	return nil
 }
 
-// lookBound is how long a text may wait for the message that it is about.
-const lookBound = 5 * time.Second
-
-// fillEarlier writes which earlier message a text is about, its code and when it
-// was issued, where the template says so and the author leaves it out.
-func (g *Gateway) fillEarlier(rev *alert.Revision, in *alert.Info) error {
-	if len(rev.References) == 0 {
-		return nil
-	}
-	last := rev.References[len(rev.References)-1]
-	slots := maps.Clone(in.Slots)
-	if slots == nil {
-		slots = make(map[string]string)
-	}
-	for _, s := range g.Renderer.Slots(in.Template, in.Lang()) {
-		if _, given := slots[s.Name]; given {
-			continue
-		}
-		switch s.Name {
-		case "old_at":
-			slots[s.Name] = last.Sent.Format(time.RFC3339)
-		case "old_code":
-			ctx, cancel := context.WithTimeout(context.Background(), lookBound) //nolint:forbidigo // completing has no caller that may give up
-			old, err := g.earlier(ctx, last)
-			cancel()
-			if err != nil {
-				return err
-			}
-			if old != nil {
-				slots[s.Name] = old.Code
-			}
-		}
-	}
-	in.Slots = slots
-	return nil
-}
-
-// earlier is the revision that is referred to; nil if it is none of ours.
-func (g *Gateway) earlier(ctx context.Context, ref alert.Reference) (*alert.Revision, error) {
-	id := ref.Identifier[:max(0, strings.LastIndexByte(ref.Identifier, '.'))]
-	c, err := g.ledger.Desk().Case(ctx, alert.ID(id))
-	if errors.Is(err, desk.ErrNotFound) || err == nil && (c.Submission.Revision == nil || c.Submission.Revision.Identifier != ref.Identifier) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("what the text is about: %w", err)
-	}
-	return c.Submission.Revision, nil
-}
-
 // slotFaults places what is wrong with the slots of an info.
 func slotFaults(i int, err error) error {
 	all := []error{err}
@@ -155,7 +102,11 @@ func slotFaults(i int, err error) error {
 func (g *Gateway) checkTexts(ctx context.Context, s *desk.Submission) error {
 	languages := map[string]bool{}
 	for i := range s.Revision.Infos {
-		languages[s.Revision.Infos[i].Lang()] = true
+		in := &s.Revision.Infos[i]
+		languages[in.Lang()] = true
+		if err := g.codeFits(i, in); err != nil {
+			return err
+		}
 	}
 	if err := g.checkNamed(ctx, s); err != nil {
 		return err
@@ -177,37 +128,6 @@ func (g *Gateway) checkTexts(ctx context.Context, s *desk.Submission) error {
 					return fmt.Errorf("%s, %s, %s: %w", k, code, lang, err)
 				}
 			}
-		}
-	}
-	return nil
-}
-
-// checkNamed refuses a text that names another message than the one it
-// corrects, updates or ends: people would look for a warning they never got.
-func (g *Gateway) checkNamed(ctx context.Context, s *desk.Submission) error {
-	if s.Replaces == nil {
-		return nil
-	}
-	old, err := g.ledger.Desk().Case(ctx, s.Replaces.Alert)
-	if err != nil {
-		return fmt.Errorf("what the text replaces: %w", err)
-	}
-	return namesOf(s.Revision, old.Submission.Revision)
-}
-
-// namesOf refuses slots of rev that name another message than old.
-func namesOf(rev, old *alert.Revision) error {
-	for i := range rev.Infos {
-		slots := rev.Infos[i].Slots
-		if code, given := slots["old_code"]; given && code != old.Code {
-			return &desk.InputError{Field: fmt.Sprintf("infos[%d].slots.old_code", i), Rule: "must be " + old.Code + ", the code of the message it is about"}
-		}
-		at, given := slots["old_at"]
-		if !given {
-			continue
-		}
-		if t, err := time.Parse(time.RFC3339, at); err != nil || !t.Truncate(time.Minute).Equal(old.Sent.Truncate(time.Minute)) {
-			return &desk.InputError{Field: fmt.Sprintf("infos[%d].slots.old_at", i), Rule: "must be " + old.Sent.Format(time.RFC3339) + ", when the message it is about was issued"}
 		}
 	}
 	return nil

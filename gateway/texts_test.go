@@ -61,7 +61,7 @@ func TestATextNamesTheMessageItIsAbout(t *testing.T) {
 		"its seconds differ":  {map[string]string{"old_at": now.Truncate(time.Minute).Format(time.RFC3339)}, ""},
 		"the hour of another": {map[string]string{"old_at": now.Add(time.Hour).Format(time.RFC3339)}, "infos[0].slots.old_at"},
 	} {
-		err := namesOf(&alert.Revision{Infos: []alert.Info{{Slots: c.slots}}}, r)
+		err := g.namesOf(&alert.Revision{Infos: []alert.Info{{Slots: c.slots}}}, r)
 		var input *desk.InputError
 		if c.field == "" && err != nil || c.field != "" && (!errors.As(err, &input) || input.Field != c.field) {
 			t.Errorf("%s: %v, want %q", name, err, c.field)
