@@ -39,29 +39,30 @@ func (l *Ledger) atHome(ctx context.Context) error {
 	if err != nil || place == "" {
 		return err
 	}
-	known := func(t tx, suffix string) (home string, err error) {
-		_, err = one(t, "SELECT home FROM guard WHERE id = 1"+suffix, nil, &home)
-		return home, err
+	settled := func(t tx, suffix string) (home string, ok bool, err error) {
+		var held int64
+		_, err = one(t, "SELECT home, held FROM guard WHERE id = 1"+suffix, nil, &home, &held)
+		return home, home == place || home != "" && held != 0, err
 	}
-	var home string
+	var ok bool
 	err = l.db.read(ctx, func(t tx) (err error) {
-		home, err = known(t, "")
+		_, ok, err = settled(t, "")
 		return err
 	})
-	if err != nil || home == place {
+	if err != nil || ok {
 		return err
 	}
 	return l.db.write(ctx, acts, func(t tx) error {
-		home, err := known(t, t.dialect().lock)
-		if err != nil || home == place {
+		home, ok, err := settled(t, t.dialect().lock)
+		switch {
+		case err != nil || ok:
 			return err
-		}
-		if home == "" {
+		case home == "":
 			_, err := t.exec("UPDATE guard SET home = ? WHERE id = 1", place)
 			return err
 		}
 		g, err := readGuard(t, "")
-		if err != nil || !g.Held.IsZero() {
+		if err != nil {
 			return err
 		}
 		return hold(t, g, l.now(), HoldCopy, 0)
