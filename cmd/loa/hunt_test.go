@@ -92,7 +92,8 @@ func (h *hunt) in(place []byte) []string {
 				continue
 			}
 			f, ok := forms[string(place[i:i+n])]
-			if ok && !(f.whole && (i > 0 && digit(place[i-1]) || i+n < len(place) && digit(place[i+n]))) {
+			amid := i > 0 && digit(place[i-1]) || i+n < len(place) && digit(place[i+n])
+			if ok && (!f.whole || !amid) {
 				found[f.name] = true
 			}
 		}
