@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -178,6 +179,18 @@ func TestNoMirrorKnowsTheLedger(t *testing.T) {
 	}
 	start(true, "without its witness")
 	start(false, "with a new one")
+}
+
+// Who is told to stop before the ledger was compared has stopped in order.
+func TestStoppedBeforeItBegan(t *testing.T) {
+	t.Parallel()
+	g := reopen(t, t.TempDir(), time.Now)
+	defer closed(t, g)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := g.Run(ctx); err != nil {
+		t.Error(err)
+	}
 }
 
 // A witness of another ledger is a start-up error that says what to do.

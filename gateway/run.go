@@ -16,6 +16,9 @@ import (
 // returns nil after such a stop. Close comes after it.
 func (g *Gateway) Run(ctx context.Context) error {
 	if err := g.guard.begin(ctx); err != nil {
+		if ctx.Err() != nil {
+			return nil //nolint:nilerr // told to stop before it began
+		}
 		return err
 	}
 	listener := g.opt.Listener
