@@ -16,6 +16,7 @@ import (
 // who were reached are told. A stop says nothing about the danger.
 type StopInput struct {
 	Reason string
+	Status alert.Status // of the notice: that of the alert, or empty
 	Notice []alert.Info // without areas; none: nobody is told
 	Key    string       // makes a repeated call one notice
 }
@@ -26,6 +27,9 @@ type CorrectInput struct {
 	Status alert.Status // that of what it corrects, or empty
 	Infos  []alert.Info // without areas: it goes to exactly those who were reached. What they leave out is as in the alert.
 	Key    string       // makes a repeated call one correction
+	// Preview asks what would be sent: nothing is stored or sent, and the case is
+	// a draft that nobody can find.
+	Preview bool
 }
 
 // correctionLife is how long a correction or a notice is sent when its author
@@ -53,7 +57,7 @@ func (d *Desk) Stop(ctx context.Context, token channels.Secret, id alert.ID, in 
 		}
 	}
 	if len(in.Notice) > 0 {
-		_, err = d.tellReached(ctx, p, c, dispatch.Stopped, CorrectInput{Reason: in.Reason, Infos: in.Notice, Key: in.Key})
+		_, err = d.tellReached(ctx, p, c, dispatch.Stopped, CorrectInput{Reason: in.Reason, Status: in.Status, Infos: in.Notice, Key: in.Key})
 		if err != nil {
 			return c, fmt.Errorf("desk: the alert is stopped, but its notice is not sent: %w", err)
 		}
@@ -141,6 +145,9 @@ func (d *Desk) tellReached(ctx context.Context, p Person, old *Case, cause dispa
 		now, err := d.freeze(ctx, p, c)
 		if err != nil {
 			return nil, err
+		}
+		if in.Preview {
+			return c, nil
 		}
 		c.State = alert.Submitted
 		rec := d.record(now, p.ID, string(cause), c.ID, map[string]any{"of": string(old.ID), "hash": c.Hash.String(), "reason": clip(in.Reason)})

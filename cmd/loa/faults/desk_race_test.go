@@ -55,7 +55,8 @@ func extremeAmongBulletins(r *run) {
 	p.Nodes[0].Serve()
 	var light []string
 	for range bulletins {
-		light = append(light, p.Alert("severity: Extreme", "severity: Moderate"))
+		light = append(light, p.Alert("storm.on_land", "heavy_rain.warning", "severity: Extreme", "severity: Moderate",
+			`level: "4"`, `level: "2"`, `value: "4"`, `value: "2"`, `wind: "12-13"`, "rain: \"100-200\"\n      rain_max: \"300\"", "Bão số 3", "Mưa lớn"))
 	}
 	p.AwaitTaken(n / 5)
 	id, hash := p.Submit()

@@ -163,8 +163,11 @@ func (s *server) submit(ctx context.Context, a *act) (int, any, error) {
 // signable is a case with all that whoever signs it must know.
 func (s *server) signable(ctx context.Context, c *desk.Case) (Alert, error) {
 	out := whole(c)
-	out.SMS, out.Targets = s.texts(c), s.targets(c)
+	out.SMS, out.Targets, out.Brushed = s.texts(c), s.targets(c), s.brushed(c.Submission.Revision)
 	var err error
+	if out.OtherReaders, err = s.otherReaders(ctx, c); err != nil {
+		return out, err
+	}
 	if c.Hash != (desk.SubmissionHash{}) {
 		out.TwoPeople, err = s.Desk.NeedsTwo(ctx, c)
 	}
@@ -223,36 +226,48 @@ func checkReason(text string) error {
 
 // Retraction stops or corrects an alert. Its infos have no areas.
 type Retraction struct {
-	Reason string `json:"reason"`
-	Infos  []Info `json:"infos,omitempty"`
+	Reason string       `json:"reason"`
+	Status alert.Status `json:"status,omitempty"` // that of the alert, or absent
+	Infos  []Info       `json:"infos,omitempty"`  // what they leave out is as in the alert
 }
 
-func (a *act) retraction() (string, []alert.Info, error) {
-	var in Retraction
+func (a *act) retraction() (in Retraction, infos []alert.Info, err error) {
 	if err := a.decode(&in, false); err != nil {
-		return "", nil, err
+		return in, nil, err
 	}
 	if err := checkReason(in.Reason); err != nil {
-		return "", nil, err
+		return in, nil, err
 	}
-	infos, err := words(in.Infos)
-	return in.Reason, infos, err
+	infos, err = words(in.Infos)
+	return in, infos, err
 }
 
 func (s *server) stop(ctx context.Context, a *act) (int, any, error) {
-	reason, notice, err := a.retraction()
+	in, notice, err := a.retraction()
 	if err != nil {
 		return 0, nil, err
 	}
-	return done(s.Desk.Stop(ctx, a.token, a.id(), desk.StopInput{Reason: reason, Notice: notice, Key: a.key}))
+	return done(s.Desk.Stop(ctx, a.token, a.id(), desk.StopInput{Reason: in.Reason, Status: in.Status, Notice: notice, Key: a.key}))
 }
 
+// correct answers with what is sent, and with preview=true what would be.
 func (s *server) correct(ctx context.Context, a *act) (int, any, error) {
-	reason, infos, err := a.retraction()
+	in, infos, err := a.retraction()
 	if err != nil {
 		return 0, nil, err
 	}
-	return done(s.Desk.Correct(ctx, a.token, a.id(), desk.CorrectInput{Reason: reason, Infos: infos, Key: a.key}))
+	preview := a.URL.Query().Get("preview")
+	if preview != "" && preview != "true" {
+		return 0, nil, malformed("preview", "true, or absent")
+	}
+	c, err := s.Desk.Correct(ctx, a.token, a.id(), desk.CorrectInput{Reason: in.Reason, Status: in.Status, Infos: infos, Key: a.key, Preview: preview == "true"})
+	if err != nil {
+		return 0, nil, err
+	}
+	out := whole(c)
+	out.SMS = s.texts(c)
+	out.Reached, err = s.reached(ctx, a, c)
+	return http.StatusOK, out, err
 }
 
 func (s *server) update(ctx context.Context, a *act) (int, any, error) {

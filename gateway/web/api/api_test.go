@@ -87,15 +87,20 @@ func (d *desk) must(method, path, token, body string) api.Alert {
 	return a
 }
 
-// draft is a warning over some codes.
+// draft is a warning over some codes: of a storm, or of rain where the severity
+// is none of a storm.
 func draft(severity, codes string) string {
 	now := time.Now().In(time.FixedZone("", 7*60*60)).Truncate(time.Second)
-	text := `{"status":"Actual","infos":[{"language":"vi-VN","template":"storm.on_land","categories":["Met"],"event":"Bão số 3",
+	text := `{"status":"Actual","infos":[{"language":"vi-VN","template":%q,"categories":["Met"],"event":"Thiên tai",
 	"responseTypes":["Shelter"],"urgency":"Immediate","severity":%q,"certainty":"Observed","onset":%q,"expires":%q,
-	"slots":{"until":%q,"storm_no":"3","storm_name":"Yagi","level":"4","wind":"12-13","wind_kmh":"118-149","gust":"16",
+	"slots":{"until":%q,"storm_no":"3","storm_name":"Yagi","rain":"100-200","rain_max":"300","level":%q,"wind":"12-13","wind_kmh":"118-149","gust":"16",
 	"direction":"WNW","speed":"15-20","place":"Bãi Cháy","distance":"15"},"areas":[{"codes":[%s]}]}]}`
 	at, until := now.Format(time.RFC3339), now.Add(6*time.Hour).Format(time.RFC3339)
-	return fmt.Sprintf(text, severity, at, until, until, codes)
+	template, level := "storm.on_land", map[string]string{"Extreme": "4", "Severe": "3", "Moderate": "2", "Minor": "1"}[severity]
+	if level < "3" {
+		template = "heavy_rain.warning"
+	}
+	return fmt.Sprintf(text, template, severity, at, until, until, level, codes)
 }
 
 func (d *desk) submitted(severity string) api.Alert {

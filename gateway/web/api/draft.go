@@ -165,16 +165,17 @@ func (s *server) area(field string, in *Area, lang string) (alert.Area, *Brushed
 			return out, nil, refusedCodes(field+".codes", err)
 		}
 		communes = expanded
-		if out.Desc == "" {
-			out.Desc = s.names(expanded, lang)
-		}
 	}
 	brushed, err := s.shapes(field, in, &out, &communes)
 	if err != nil {
 		return out, nil, err
 	}
 	slices.Sort(communes)
-	for _, c := range slices.Compact(communes) {
+	communes = slices.Compact(communes)
+	if out.Desc == "" && len(communes) > 0 {
+		out.Desc = s.names(communes, lang)
+	}
+	for _, c := range communes {
 		out.Geocodes = append(out.Geocodes, alert.NamedValue{Name: area.ValueName, Value: string(c)})
 	}
 	return out, brushed, nil

@@ -35,14 +35,20 @@ type Alert struct {
 	Communes   int                   `json:"communes"`
 	Targets    []Target              `json:"targets,omitempty"` // every commune that is signed; not in lists
 	HeadCount  map[channels.Kind]int `json:"headCount,omitempty"`
-	Unheard    map[channels.Kind]int `json:"unheard,omitempty"`   // who has subscribed there on channels that are not configured: nothing goes to them
-	TwoPeople  bool                  `json:"twoPeople,omitempty"` // its author alone may not approve it; not in lists
-	Signatures []Signature           `json:"signatures,omitempty"`
-	Draft      *Draft                `json:"draft,omitempty"`
-	SMS        []Text                `json:"sms,omitempty"`
-	Coverage   *Coverage             `json:"coverage,omitempty"`
-	Brushed    []Brushed             `json:"brushed,omitempty"`
-	Notes      []Note                `json:"notes,omitempty"` // on the CAP message that was read, and on what a person may have meant otherwise
+	Unheard    map[channels.Kind]int `json:"unheard,omitempty"` // who has subscribed there on channels that are not configured: nothing goes to them
+	// Reached counts, for a correction just made, who may have got what it is
+	// about; app listeners without an account are not counted.
+	Reached map[channels.Kind]int `json:"reached,omitempty"`
+	// OtherReaders counts, by language, who is addressed and reads a language that
+	// the texts do not have: they get the Vietnamese one. Not in lists.
+	OtherReaders map[string]int `json:"otherReaders,omitempty"`
+	TwoPeople    bool           `json:"twoPeople,omitempty"` // its author alone may not approve it; not in lists
+	Signatures   []Signature    `json:"signatures,omitempty"`
+	Draft        *Draft         `json:"draft,omitempty"`
+	SMS          []Text         `json:"sms,omitempty"`
+	Coverage     *Coverage      `json:"coverage,omitempty"`
+	Brushed      []Brushed      `json:"brushed,omitempty"`
+	Notes        []Note         `json:"notes,omitempty"` // on the CAP message that was read, and on what a person may have meant otherwise
 }
 
 // Target is a commune that a submission is for.

@@ -96,14 +96,14 @@ func TestEveryCommuneIsShown(t *testing.T) {
 func TestTheLongestTextIsShown(t *testing.T) {
 	t.Parallel()
 	d := openSMS(t)
-	a := d.must("POST", "/alerts", d.author, draft("Minor", `"06673","06652","07192"`))
+	a := d.must("POST", "/alerts", d.author, draft("Extreme", `"06673","06652","07192"`))
 	a = d.must("POST", "/alerts/"+string(a.ID)+"/submit", d.author, "")
 	var got []string
 	for _, text := range a.SMS {
 		got = append(got, text.Template+" "+text.Name)
 	}
 	want := []string{"storm.on_land.sms.vi Phường Bãi Cháy", "storm.on_land.sms-ascii.vi Đặc khu Cô Tô"}
-	if !slices.Equal(got, want) || a.TwoPeople || a.Communes != 3 {
+	if !slices.Equal(got, want) || !a.TwoPeople || a.Communes != 3 {
 		t.Errorf("%q, want %q", got, want)
 	}
 }
@@ -116,7 +116,7 @@ func TestRefusalsAreWorded(t *testing.T) {
 	id := d.must("POST", "/alerts", d.author, english).ID
 	unknown := strings.Replace(draft("Minor", `"06673"`), `"status"`, `"sourc":"x","status"`, 1)
 	abroad := d.must("POST", "/alerts", d.elsewhere, draft("Minor", `"06673"`)).ID
-	lost := d.must("POST", "/alerts", d.author, strings.Replace(draft("Minor", `"06673"`), `"level":"4","wind":"12-13",`, "", 1)).ID
+	lost := d.must("POST", "/alerts", d.author, strings.Replace(draft("Extreme", `"06673"`), `"level":"4","wind":"12-13",`, "", 1)).ID
 	for name, c := range map[string]struct {
 		path, token, body string
 		status            int

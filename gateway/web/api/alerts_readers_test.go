@@ -1,0 +1,57 @@
+package api_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+
+	"loa/gateway/web/api"
+)
+
+// A correction can be seen before it is sent, leaves out what the alert has
+// said, and answers with what it sends; what it gets wrong is named.
+func TestACorrectionIsSeenBeforeItIsSent(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	old := d.submitted("Extreme")
+	path := "/alerts/" + string(old.ID)
+	if w := d.call("POST", path+"/correct", d.author, `{"reason":"nhầm","infos":[{"language":"vi-VN","template":"any.correction_false"}]}`, nil); w.Code != 409 || !strings.Contains(w.Body.String(), "never approved") {
+		t.Errorf("of what was not sent: %d %s", w.Code, w.Body)
+	}
+	d.must("POST", path+"/approve", d.other, hash(old.Hash))
+	text := `{"reason":"phát nhầm"%s,"infos":[{"language":"vi-VN","template":%q}]}`
+	for name, c := range map[string]struct{ body, query, says string }{
+		"another status": {fmt.Sprintf(text, `,"status":"Exercise"`, "any.correction_false"), "", `{"field":"status","rule":"must be Actual`},
+		"another text":   {fmt.Sprintf(text, "", "tsunami.tier3"), "", `any.correction_all_clear, any.correction_detail, any.correction_false`},
+		"an all-clear's": {fmt.Sprintf(text, "", "any.correction_all_clear"), "?preview=true", "any.correction_detail, any.correction_false"},
+		"an odd preview": {fmt.Sprintf(text, "", "any.correction_false"), "?preview=1", "preview"},
+	} {
+		if w := d.call("POST", path+"/correct"+c.query, d.author, c.body, nil); w.Code/100 != 4 || !strings.Contains(w.Body.String(), c.says) {
+			t.Errorf("%s: %d %s", name, w.Code, w.Body)
+		}
+	}
+	body := fmt.Sprintf(text, `,"status":"Actual"`, "any.correction_false")
+	seen := d.must("POST", path+"/correct?preview=true", d.author, body)
+	if seen.State != "draft" || !strings.Contains(seen.Draft.Infos[0].Headline, "tin mã "+old.Code+" là phát nhầm, không có bão số 3") {
+		t.Errorf("preview: %s %+v", seen.State, seen.Draft)
+	}
+	if w := d.call("GET", "/alerts/"+string(seen.ID), d.author, "", nil); w.Code != 404 {
+		t.Errorf("the preview was stored: %d", w.Code)
+	}
+	if a := d.must("GET", path, d.author, ""); a.State != "approved" {
+		t.Errorf("the preview made the alert %s", a.State)
+	}
+	done := d.must("POST", path+"/correct", d.author, body)
+	if done.State != "approved" || done.Draft == nil || done.Draft.Infos[0].Severity != "Extreme" || done.Draft.Infos[0].Event != old.Draft.Infos[0].Event {
+		t.Errorf("%+v", done)
+	}
+	w := d.call("POST", path+"/update", d.author, draft("Extreme", `"06673"`), nil)
+	if w.Code != 409 || !strings.Contains(w.Body.String(), string(done.ID)+" has taken the place of "+string(old.ID)) {
+		t.Errorf("what took its place is not named: %d %s", w.Code, w.Body)
+	}
+	var all struct{ Alerts []api.Alert }
+	if err := json.Unmarshal(d.call("GET", "/alerts", d.author, "", nil).Body.Bytes(), &all); err != nil || len(all.Alerts) != 2 {
+		t.Errorf("%d alerts", len(all.Alerts))
+	}
+}
