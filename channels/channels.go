@@ -154,6 +154,12 @@ type Handler interface {
 	Handler() http.Handler
 }
 
+// Originator is implemented by senders whose messages bear one name or number,
+// which they were configured with; empty if the provider chooses.
+type Originator interface {
+	Originator() string
+}
+
 // Checker is implemented by drivers that can prove their credentials without
 // sending anything to anybody ("loa check --online").
 type Checker interface {

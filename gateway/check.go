@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -45,6 +47,7 @@ func Examine(ctx context.Context, opt Options, online bool) Findings {
 	c.fault("boundaries", named("boundaries", g.openAreas(ctx)))
 	c.fault("sms", named("sms", g.openRenderer(ctx)))
 	c.channels(ctx, online)
+	c.texts()
 	c.address(ctx)
 	if online {
 		c.fault("redis", named("redis", bounded(ctx, g.pingRedis)))
@@ -87,6 +90,30 @@ func (c *checking) sums(ctx context.Context) {
 
 func (c *checking) note(key, format string, args ...any) {
 	c.Notes = append(c.Notes, c.g.cfg.Where(key)+fmt.Sprintf(format, args...))
+}
+
+// texts notes which SMS of the catalogue would not be sent, because nobody says
+// that their carrier has registered them.
+func (c *checking) texts() {
+	g := c.g
+	sends := slices.ContainsFunc(g.drivers, func(o opened) bool { return o.kind == channels.SMS })
+	if g.Renderer == nil || !sends {
+		return
+	}
+	if len(g.senders) == 0 {
+		c.note("sms", "sms.senders: names nobody, so that no SMS would be sent")
+	}
+	for _, from := range g.senders {
+		var names []string
+		for _, missing := range g.Renderer.Unregistered(from) {
+			names = append(names, missing.Template)
+		}
+		slices.Sort(names)
+		if names = slices.Compact(names); len(names) > 0 {
+			c.note("sms", "sms: %d texts of the catalogue are not registered for %s at %s and would not be sent: %s",
+				len(names), from.Sender, from.Provider, strings.Join(names, ", "))
+		}
+	}
 }
 
 // channels opens every driver and puts it into its lane, as New does.

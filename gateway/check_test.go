@@ -13,6 +13,7 @@ import (
 	"loa/channels"
 	"loa/configs"
 	"loa/gateway/config"
+	"loa/gateway/render"
 	"loa/templates"
 )
 
@@ -171,6 +172,45 @@ func TestCheckSaysWhatNewFailsOn(t *testing.T) {
 				t.Error("it starts all the same")
 			}
 		})
+	}
+}
+
+// What the carriers have not registered is said before a storm, not in it.
+func TestCheckNamesUnregisteredTexts(t *testing.T) {
+	t.Parallel()
+	from := render.Sender{Provider: "mute", Sender: "QuangNinh"}
+	for name, c := range map[string]struct {
+		keep func([]render.Registered) []render.Registered
+		want string
+	}{
+		"all":  {func(l []render.Registered) []render.Registered { return l }, ""},
+		"one":  {func(l []render.Registered) []render.Registered { return l[1:] }, "1 texts of the catalogue are not registered for QuangNinh at mute"},
+		"none": {func([]render.Registered) []render.Registered { return nil }, "are not registered for QuangNinh at mute"},
+		"too short": {func(l []render.Registered) []render.Registered {
+			l[0].Slots[0].Longest--
+			return l
+		}, "1 texts of the catalogue are not registered for QuangNinh at mute"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			o := muteOptions(t, t.TempDir())
+			list, err := RegisterAll(o.Config, o.Templates, o.Parts, from)
+			if err == nil {
+				o.Config.SMS, err = config.NewSection(map[string]any{"senders": []render.Sender{from}, "registered": c.keep(list)})
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			notes := strings.Join(Examine(t.Context(), o, false).Notes, "\n")
+			if c.want == "" && strings.Contains(notes, "registered") || !strings.Contains(notes, c.want) {
+				t.Errorf("%s", notes)
+			}
+		})
+	}
+	o := muteOptions(t, t.TempDir())
+	o.Config.SMS = config.Section{}
+	if notes := strings.Join(Examine(t.Context(), o, false).Notes, "\n"); !strings.Contains(notes, "sms.senders: names nobody") {
+		t.Errorf("without senders: %s", notes)
 	}
 }
 

@@ -22,6 +22,18 @@ func (g *Gateway) registered(o opened) error {
 	return fmt.Errorf("sms.senders names no sender of provider %s: add {provider: %s, sender: …}", s.Provider(), s.Provider())
 }
 
+// registeredName refuses an SMS provider whose messages would bear another name
+// than those that the section sms says are registered.
+func (g *Gateway) registeredName(o opened) error {
+	s, sends := o.value.(channels.Sender)
+	named, names := o.value.(channels.Originator)
+	if !sends || !names || o.kind != channels.SMS || len(g.senders) == 0 || named.Originator() == "" ||
+		slices.Contains(g.senders, render.Sender{Provider: s.Provider(), Sender: named.Originator()}) {
+		return nil
+	}
+	return fmt.Errorf("its messages would go out as %s, which sms.senders does not name for provider %s", named.Originator(), s.Provider())
+}
+
 // joins puts a channel's limits into a lane that has others: the lane is as wide
 // as the widest of them asks.
 func joins(lane *delivery.Lane, o opened, c config.Channel) error {

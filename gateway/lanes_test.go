@@ -19,6 +19,14 @@ func (way) Send(context.Context, channels.Message) (channels.Ack, error) {
 	return channels.Ack{}, nil
 }
 
+// signed is a way whose messages bear a name.
+type signed struct {
+	way
+	as string
+}
+
+func (s signed) Originator() string { return s.as }
+
 // Two SMS drivers are two ways of one lane, if each has registered its sender.
 func TestTwoCarriers(t *testing.T) {
 	t.Parallel()
@@ -31,6 +39,8 @@ func TestTwoCarriers(t *testing.T) {
 	}{
 		"two ways":        {both, []config.Channel{{Driver: "mute", Prefixes: []string{"+8491"}}, {Driver: "second", Cost: 3}}, ""},
 		"one registered":  {both[:1], []config.Channel{{Driver: "mute"}, {Driver: "second"}}, "channels[1]: driver \"second\": sms.senders names no sender of provider second"},
+		"another name":    {both, []config.Channel{{Driver: "stranger"}}, "its messages would go out as HaNoi"},
+		"its own name":    {both, []config.Channel{{Driver: "local"}}, ""},
 		"same way twice":  {both, []config.Channel{{Driver: "mute"}, {Driver: "again"}}, "another called " + "mute"},
 		"prefixes of app": {both, []config.Channel{{Driver: "mute"}, {Driver: "horn", Prefixes: []string{"+8491"}}}, "only for SMS"},
 		"cost of app":     {both, []config.Channel{{Driver: "mute"}, {Driver: "horn", Cost: 1}}, "only for SMS"},
@@ -45,6 +55,8 @@ func TestTwoCarriers(t *testing.T) {
 			open("mute", channels.SMS, way("mute"))
 			open("second", channels.SMS, way("second"))
 			open("again", channels.SMS, way("mute"))
+			open("stranger", channels.SMS, signed{"mute", "HaNoi"})
+			open("local", channels.SMS, signed{"mute", "QuangNinh"})
 			open("horn", channels.App, horn{})
 			var err error
 			if o.Config.SMS, err = config.NewSection(map[string]any{"senders": c.senders}); err != nil {

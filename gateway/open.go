@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -295,7 +296,7 @@ func (g *Gateway) admit(o opened) error {
 	if ok && l.Live() && g.cfg.Deployment != config.Live {
 		return fmt.Errorf("it reaches real people, which a %s deployment must not: set origin to a stand-in", g.cfg.Deployment)
 	}
-	return g.registered(o)
+	return errors.Join(g.registered(o), g.registeredName(o))
 }
 
 func addTo(seen Observer, lane *delivery.Lane, o opened, c config.Channel) (*delivery.Lane, error) {

@@ -131,6 +131,18 @@ func (r *Renderer) statuses(template string) []alert.Status {
 	return []alert.Status{alert.Actual, alert.Exercise}
 }
 
+// Unregistered lists what ToRegister lists and what is not registered, or with
+// room for less.
+func (r *Renderer) Unregistered(from Sender) []Registered {
+	return slices.DeleteFunc(r.ToRegister(from), func(want Registered) bool {
+		have, ok := r.registered[from][want.Text]
+		return ok && !slices.ContainsFunc(want.Slots, func(s RegisteredSlot) bool {
+			i := slices.IndexFunc(have.Slots, func(x RegisteredSlot) bool { return x.Name == s.Name })
+			return i >= 0 && have.Slots[i].Longest < s.Longest
+		})
+	})
+}
+
 // ToRegister lists every SMS of the catalogue as it is to be registered for a
 // sender: as a real warning, and as the exercise or the test that it may be.
 // The list can stand in the configuration as it is.

@@ -85,6 +85,8 @@ func (s *sender) Kind() channels.Kind { return channels.SMS }
 // Provider is the driver's name.
 func (s *sender) Provider() string { return driverName }
 
+func (s *sender) Originator() string { return s.cfg.From }
+
 // Live reports whether messages reach real people: always, but at the
 // stand-in's admitted origin.
 func (s *sender) Live() bool { return s.live }
