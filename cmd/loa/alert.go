@@ -28,7 +28,8 @@ func newAlertCommand() *cobra.Command {
 		Short: "Write, sign, stop and follow warnings",
 		Long: `A warning is drafted and submitted by one person and approved by another, who
 signs the hash of exactly this text, area and head-count. Four acts end or
-replace one that is live: stop, correct, update and all-clear.
+replace one that is live: stop, correct, update and all-clear; each has its own
+texts, and "loa alert example --act" prints a file for it.
 
 Who acts is told by their token ("loa person add" gives it), from --token-file
 or the environment's LOA_TOKEN; never from an argument, which others can see.`,
@@ -42,13 +43,13 @@ or the environment's LOA_TOKEN; never from an argument, which others can see.`,
 	cmd.PersistentFlags().StringVar(&f.tokenFile, "token-file", "", "`file` with the token of the person who acts (else the environment's LOA_TOKEN)")
 	cmd.PersistentFlags().StringVar(&f.key, "key", "", "a `word` that makes a repeated command one act (default: a new one each time)")
 	cmd.AddCommand(
-		newAlertExampleCommand(), newAlertDraftCommand(f), newAlertEditCommand(f), newAlertSubmitCommand(f), newAlertApproveCommand(f),
+		newAlertExampleCommand(f), newAlertDraftCommand(f), newAlertEditCommand(f), newAlertSubmitCommand(f), newAlertApproveCommand(f),
 		newAlertReasonCommand(f, "return", "Give a submission back to its author"),
 		newAlertReasonCommand(f, "reject", "End a submission for good"),
 		newAlertReasonCommand(f, "stop", "Stop sending (Dừng); says nothing about the danger"),
 		newAlertCorrectCommand(f),
-		newAlertFollowCommand(f, "update", "update", "Draft what takes the place of a live alert (Cập nhật)"),
-		newAlertFollowCommand(f, "all-clear", "all-clear", "Draft the end of the danger (Hết nguy hiểm)"),
+		newAlertFollowCommand(f, "update", "Draft what takes the place of a live alert (Cập nhật)", "any.update"),
+		newAlertFollowCommand(f, "all-clear", "Draft the end of the danger (Hết nguy hiểm)", "any.all_clear (of a tsunami, tsunami.cancel)"),
 		newAlertStatusCommand(f), newAlertListCommand(f),
 	)
 	return cmd
@@ -86,7 +87,18 @@ func newAlertDraftCommand(f *alertFlags) *cobra.Command {
 		Short: "Store a draft from a YAML, JSON or CAP file",
 		Long: `Stores a draft; nothing is sent. The file is YAML or JSON ("loa alert example"
 prints one), or with --cap a CAP 1.2 message of another authority, which becomes
-a draft for a person to judge and complete, never more. "-" is the standard input.`,
+a draft for a person to judge and complete, never more. "-" is the standard input.
+
+An area of an info has codes, shapes or both, and each shape is taken as the
+communes that it covers by a hundredth or more; what it only brushes is listed
+for the approver. Shapes need boundaries ("loa areas import"):
+
+  areas:
+    - desc: Ven vịnh Hạ Long          # as people name it; without it the communes are named
+      codes: ["06673"]                # communes or provinces
+      polygons: [[[20.90, 106.95], [20.90, 107.20], [21.00, 107.20], [20.90, 106.95]]]
+                                      # rings of [latitude, longitude], the first point again at the end
+      circles: [{center: [20.95, 107.05], radius: 12}]   # kilometres`,
 		Example: "  loa alert draft storm.yaml\n  loa alert draft --cap bulletin.xml",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -110,11 +122,23 @@ a draft for a person to judge and complete, never more. "-" is the standard inpu
 
 // send does a request whose document is in a file.
 func (f *alertFlags) send(cmd *cobra.Command, file, method, path string, each func(*client, *api.Alert) error) error {
-	doc, err := readDocument(file, cmd.InOrStdin())
+	doc, err := f.read(cmd, file)
 	if err != nil {
 		return err
 	}
 	return doc.explain(f.call(cmd, request{method: method, path: path, body: bytes.NewReader(doc.json)}, each))
+}
+
+// read reads a document that says something.
+func (f *alertFlags) read(cmd *cobra.Command, file string) (*document, error) {
+	doc, err := readDocument(file, cmd.InOrStdin())
+	if err != nil {
+		return nil, err
+	}
+	if text := bytes.TrimSpace(doc.json); len(text) == 0 || string(text) == "null" {
+		return nil, fmt.Errorf("%s: the file is empty; \"loa alert example\" prints one to start from", doc.name)
+	}
+	return doc, nil
 }
 
 func newAlertEditCommand(f *alertFlags) *cobra.Command {
@@ -159,8 +183,11 @@ func newAlertApproveCommand(f *alertFlags) *cobra.Command {
 		Use:   "approve ID --hash HASH",
 		Short: "Sign a submission and send it",
 		Long: `Signs exactly the text, area and head-count whose hash is given, and sends them.
-A Severe or Extreme Actual alert needs another person than its author. Repeating
-the command has no second effect.`,
+An Actual alert of a grave danger needs another person than its author: one that
+is Severe or Extreme, states a risk level of 3 or higher, warns of a storm, a
+tsunami, a flash flood or a dam, sends people from their homes, is in its
+author's own words, or takes the place of such an alert. Repeating the command
+has no second effect.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			doc := map[string]string{"hash": hash}
@@ -210,38 +237,6 @@ func newAlertReasonCommand(f *alertFlags, act, short string) *cobra.Command {
 	cmd.Flags().StringVar(&reason, "reason", "", "why, for the audit and the other people")
 	_ = cmd.MarkFlagRequired("reason")
 	return cmd
-}
-
-func newAlertCorrectCommand(f *alertFlags) *cobra.Command {
-	var wait bool
-	cmd := &cobra.Command{
-		Use:   "correct ID FILE",
-		Short: "Stop a mistaken alert and tell exactly those who may have got it (Đính chính)",
-		Long: `Stops the alert and sends its correction at once to everybody who may have got
-it, and to nobody else; any one person with authority over its area may. The
-file has a reason and infos without areas; which message the text is about (its
-code and when it was issued) Loa writes itself:
-
-` + exampleCorrection,
-		Args: cobra.ExactArgs(2),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return f.send(cmd, args[1], http.MethodPost, alertPath(args[0], "correct"), f.sent(cmd, "the correction, approved", wait))
-		},
-	}
-	waitFlag(cmd, &wait)
-	return cmd
-}
-
-func newAlertFollowCommand(f *alertFlags, name, act, short string) *cobra.Command {
-	return &cobra.Command{
-		Use:   name + " ID FILE",
-		Short: short,
-		Long:  short + ".\n\nThe file is as for \"loa alert draft\". The old alert stands until the new one is\nsubmitted and approved like any other.",
-		Args:  cobra.ExactArgs(2),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return f.send(cmd, args[1], http.MethodPost, alertPath(args[0], act), shown(cmd.OutOrStdout()))
-		},
-	}
 }
 
 func newAlertStatusCommand(f *alertFlags) *cobra.Command {

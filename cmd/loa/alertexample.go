@@ -2,26 +2,43 @@ package main
 
 import (
 	"fmt"
+	"net/http"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"loa/gateway/alert"
+	"loa/gateway/web/api"
 )
 
-func newAlertExampleCommand() *cobra.Command {
-	var status string
+func newAlertExampleCommand(f *alertFlags) *cobra.Command {
+	var status, act string
 	cmd := &cobra.Command{
-		Use:   "example [--status Actual|Exercise|Test]",
+		Use:   "example [--status Actual|Exercise|Test] | example --act correct|update|all-clear ID",
 		Short: "Print a warning to start from",
 		Long: `Prints a draft that a drill takes as it is: a real storm warning, the same as an
 exercise, or a test, which names no danger and so has a text of its own.
 Exercises and tests reach the roster only ("loa subscribers import", column
-roster), and say of themselves on every channel that nothing is real.`,
-		Example: "  loa alert example > storm.yaml\n  loa alert example --status Test | loa alert draft -",
-		Args:    cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
+roster), and say of themselves on every channel that nothing is real.
+
+With --act it prints a file for an act on an alert that was sent, in the alert's
+languages and for its communes, which that act takes as it is.`,
+		Example: "  loa alert example > storm.yaml\n  loa alert example --status Test | loa alert draft -\n  loa alert example --act correct ID | loa alert correct ID - --dry-run",
+		Args:    cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if (act != "") != (len(args) == 1) {
+				return errExampleID
+			}
+			if act != "" {
+				return f.call(cmd, request{method: http.MethodGet, path: alertPath(args[0])}, func(_ *client, a *api.Alert) error {
+					text, err := exampleOfAct(act, a, time.Now())
+					if err == nil {
+						_, err = fmt.Fprint(cmd.OutOrStdout(), text)
+					}
+					return err
+				})
+			}
 			text, err := exampleOf(alert.Status(status), time.Now())
 			if err != nil {
 				return err
@@ -30,6 +47,7 @@ roster), and say of themselves on every channel that nothing is real.`,
 			return err
 		},
 	}
+	cmd.Flags().StringVar(&act, "act", "", "correct, update or all-clear")
 	cmd.Flags().StringVar(&status, "status", string(alert.Actual), "Actual, Exercise or Test")
 	return cmd
 }
@@ -85,20 +103,15 @@ const exampleStorm = `    template: storm.on_land
       - {name: VN-risk-level, value: "4"}
     areas:
       - codes: ["22"]   # a province with all its communes, or single communes
+        # polygons: [[[20.90, 106.95], [20.90, 107.20], [21.00, 107.20], [20.90, 106.95]]]  # or shapes: [latitude, longitude]
+        # circles: [{center: [20.95, 107.05], radius: 12}]  # kilometres; see "loa alert draft --help"
 `
 
 // exampleCorrection is that of the help of "loa alert correct".
 const exampleCorrection = `  reason: phát nhầm trong buổi diễn tập
   infos:
     - language: vi-VN
-      template: any.correction_false   # any.correction_detail: a detail was wrong
-      slots: {hazard: "storm:3"}       # "loa templates slots" lists them
-      categories: [Met]
-      event: Đính chính tin bão số 3
-      responseTypes: [None]
-      urgency: Immediate
-      severity: Minor
-      certainty: Observed`
+      template: any.correction_false`
 
 const exampleTest = `    template: any.test  # a test names no danger; "loa templates slots any.test"
     slots:

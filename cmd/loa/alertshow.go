@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -63,6 +65,7 @@ func showAlert(out io.Writer, a *api.Alert) error {
 		return err
 	}
 	showUnheard(out, a.Unheard)
+	showOtherReaders(out, a.OtherReaders)
 	showTargets(out, a.Targets)
 	showTexts(out, a)
 	if err := showCells(out, a.Coverage); err != nil {
@@ -86,6 +89,21 @@ func showUnheard(out io.Writer, unheard map[channels.Kind]int) {
 		}
 		_, _ = fmt.Fprintf(out, "\nNOT REACHED: %s of the area's subscribers on %s: the channel is not configured here, nothing goes to them\n", grouped(n, ","), k)
 		_, _ = fmt.Fprintf(out, "KHÔNG GỬI ĐƯỢC: %s người đăng ký %s, kênh %s chưa cấu hình\n", grouped(n, "."), channelNames[k], channelNames[k])
+	}
+}
+
+// languageNames are the languages of subscribers in both of Loa's.
+var languageNames = map[string][2]string{"en": {"English", "tiếng Anh"}, "vi": {"Vietnamese", "tiếng Việt"}}
+
+// showOtherReaders says who will read a language that is not theirs.
+func showOtherReaders(out io.Writer, others map[string]int) {
+	for _, lang := range slices.Sorted(maps.Keys(others)) {
+		name, ok := languageNames[lang]
+		if !ok {
+			name = [2]string{"the language " + lang, "ngôn ngữ " + lang}
+		}
+		_, _ = fmt.Fprintf(out, "\nNO TEXT IN %s: %s subscribers there read it and will get the Vietnamese text; add an info in their language\n", strings.ToUpper(name[0]), grouped(others[lang], ","))
+		_, _ = fmt.Fprintf(out, "CHƯA CÓ BẢN %s: %s người đăng ký %s sẽ nhận bản tiếng Việt\n", strings.ToUpper(name[1]), grouped(others[lang], "."), name[1])
 	}
 }
 

@@ -1,0 +1,99 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"loa/gateway/web/api"
+)
+
+func newAlertCorrectCommand(f *alertFlags) *cobra.Command {
+	var wait, dry bool
+	cmd := &cobra.Command{
+		Use:   "correct ID FILE",
+		Short: "Stop a mistaken alert and tell exactly those who may have got it (Đính chính)",
+		Long: `Stops the alert and sends its correction at once to everybody who may have got
+it, and to nobody else; any one person with authority over its area may. The
+file has a reason and infos without areas. Which message the text is about (its
+code, hazard and when it was issued) Loa writes itself, and what an info leaves
+out (categories, event, urgency, severity, certainty) is as in the alert:
+
+` + exampleCorrection + `
+
+The texts are any.correction_false, for a warning that should not have been sent,
+any.correction_detail, for one with a wrong detail, and
+any.correction_all_clear, for an all-clear or a correction by which people were
+told too early that there is no danger. A correction says nothing graver than
+what it corrects: that is an update, which two people sign.
+"loa alert example --act correct" prints a file; --dry-run shows what would be
+sent and sends nothing.`,
+		Args: cobra.ExactArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			path := alertPath(args[0], "correct")
+			if dry {
+				return f.preview(cmd, args[0], args[1], path)
+			}
+			sent := f.sent(cmd, "the correction, approved", wait)
+			return f.send(cmd, args[1], http.MethodPost, path, func(c *client, a *api.Alert) error {
+				if a.Draft == nil || wait {
+					return sent(c, a)
+				}
+				if err := sent(c, a); err != nil {
+					return err
+				}
+				showCorrection(cmd.OutOrStdout(), a)
+				return nil
+			})
+		},
+	}
+	waitFlag(cmd, &wait)
+	cmd.Flags().BoolVar(&dry, "dry-run", false, "show what would be sent, and to how many; send nothing")
+	return cmd
+}
+
+func (f *alertFlags) preview(cmd *cobra.Command, id, file, path string) error {
+	doc, err := f.read(cmd, file)
+	if err != nil {
+		return err
+	}
+	r := request{method: http.MethodPost, path: path, query: map[string][]string{"preview": {"true"}}, body: strings.NewReader(string(doc.json))}
+	return doc.explain(f.call(cmd, r, func(_ *client, a *api.Alert) error {
+		out := cmd.OutOrStdout()
+		_, _ = fmt.Fprintf(out, "NOT SENT: this is what a correction of %s would say\n", id)
+		showCorrection(out, a)
+		return nil
+	}))
+}
+
+// showCorrection shows what a correction says and how many it is for.
+func showCorrection(out io.Writer, a *api.Alert) {
+	showTexts(out, a)
+	people := headCount(a.Reached)
+	if people == "" {
+		people = "nobody yet"
+	}
+	_, _ = fmt.Fprintf(out, "\nfor those who may have got %s: %s; and for everybody who listens on the app\n", a.Replaces, people)
+}
+
+// followHelp is of the acts that draft what takes the place of an alert.
+const followHelp = `The file is as for "loa alert draft"; "loa alert example --act %s ID" prints
+one that can be submitted as it is. Its text is %s, and its areas
+hold every commune of the old alert. Which message it is about (its code, hazard
+and when it was issued) Loa writes itself. The old alert stands until the new one
+is submitted and approved like any other.`
+
+func newAlertFollowCommand(f *alertFlags, act, short, text string) *cobra.Command {
+	return &cobra.Command{
+		Use:   act + " ID FILE",
+		Short: short,
+		Long:  short + ".\n\n" + fmt.Sprintf(followHelp, act, text),
+		Args:  cobra.ExactArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return f.send(cmd, args[1], http.MethodPost, alertPath(args[0], act), shown(cmd.OutOrStdout()))
+		},
+	}
+}
