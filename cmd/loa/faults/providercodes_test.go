@@ -116,7 +116,7 @@ func textFiltered(r *run) {
 // waits.
 func queueFull(r *run) {
 	n := r.pick(800, 1500, 6000)
-	const drain, seconds = 40, 8
+	const drain, seconds = 40, 4
 	p := rig.New(r, rig.Options{People: n, RetryAfter: 3 * time.Second, CarrierArgs: []string{"--drain", fmt.Sprint(drain), "--queue", fmt.Sprint(drain * seconds)}})
 	p.Nodes[0].Serve()
 	p.BreakCarrier(standin.Faults{Once: map[int]float64{30001: 0.03, 30036: 0.02}})

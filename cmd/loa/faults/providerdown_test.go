@@ -1,6 +1,7 @@
 package faults
 
 import (
+	"fmt"
 	"strings"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 func carrierKilled(r *run) {
 	n := r.pick(2000, 5000, 20000)
 	p := rig.New(r, rig.Options{People: n, Second: true})
+	p.Nodes[0].Env = append(p.Nodes[0].Env, "LOA_HISTORY_LOOKUP=1s") // nobody answers them: one more send follows the last
 	p.Nodes[0].Serve()
 	id := p.Alert()
 	awaitCarrier(r, p, n*6/10*4/10)
@@ -20,8 +22,8 @@ func carrierKilled(r *run) {
 	p.InTheMiddle(id, "the carrier's death")
 	// Whom it took has no report: it can send none any more, nor can it be asked.
 	rig.Eventually(r, within, "all to be sent", func() (bool, string) {
-		left := p.Left(id, channels.Pending, channels.Sending)
-		return left == 0, p.Nodes[0].Ready()
+		left := p.Left(id, channels.Pending, channels.Sending, channels.Ambiguous)
+		return left == 0, fmt.Sprintf("%d left; %s", left, p.Nodes[0].Ready())
 	})
 	first := map[string]int{}
 	for _, e := range p.Messages() {
