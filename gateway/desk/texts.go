@@ -52,7 +52,10 @@ func (d *Desk) lawful(ctx context.Context, c *Case) error {
 		return err
 	}
 	var story []*Case
-	if s.Replaces != nil {
+	if act != alert.TextDraft {
+		if s.Replaces == nil {
+			return &InputError{"cause", actNames[act] + " names the message that it is about"}
+		}
 		if story, err = d.story(ctx, s); len(story) == 0 {
 			return err
 		}
@@ -147,7 +150,7 @@ func (d *Desk) corrections(old *Case) string {
 // noGraver refuses a text to those who were reached, which one person sends,
 // that warns of more than they were warned of.
 func (d *Desk) noGraver(field string, in *alert.Info, story []*Case) error {
-	top, grave := alert.Severity(""), false
+	top, grave := alert.Minor, false
 	var spoken []string
 	for _, c := range story {
 		r := c.Submission.Revision
