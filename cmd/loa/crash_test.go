@@ -67,12 +67,18 @@ func many() rig.Options {
 	if testing.Short() {
 		return slowly(2000)
 	}
-	return rig.Options{People: 20000}
+	return rig.Options{People: 20000, CarrierArgs: patient}
 }
 
 // slowly has the SMS of an alert leave over some seconds, so that its middle is
 // wide.
-func slowly(people int) rig.Options { return rig.Options{People: people, PerSecond: people / 15} }
+func slowly(people int) rig.Options {
+	return rig.Options{People: people, PerSecond: people / 15, CarrierArgs: patient}
+}
+
+// patient has the carrier report for as long as a gateway may take to come back
+// on a machine that is busy with other tests.
+var patient = []string{"--callback-retries", "30"}
 
 // finish waits for the alert's end and holds the books against it.
 func finish(r *rig.Rig, id string, mayRepeat int) {

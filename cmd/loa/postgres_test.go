@@ -21,7 +21,7 @@ func TestRedisMasterKilledMidAlert(t *testing.T) {
 	t.Parallel()
 	g := rig.StartGuarded(t)
 	// 1,440 SMS leave over 18 s: longer than a failover takes.
-	r, n := shipped(t, rig.Options{People: 2400, PerSecond: 80, Postgres: database(t), Redis: g.Config()})
+	r, n := shipped(t, rig.Options{People: 2400, PerSecond: 80, Postgres: database(t), Redis: g.Config(), CarrierArgs: patient})
 	n.Serve()
 	id := r.Alert()
 	r.AwaitTaken(r.Options.People / 4)

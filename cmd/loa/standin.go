@@ -72,6 +72,7 @@ func newStandinSMSCommand() *cobra.Command {
 	flags.IntVar(&opt.Queue, "queue", 0, "messages in the carrier's queue before 21611, 0 for no limit")
 	flags.BoolVar(&opt.Callbacks.Chaos, "callback-chaos", false, "callbacks come in reverse, and some several times")
 	flags.DurationVar(&opt.Callbacks.Delay, "callback-delay", 0, "between taking a message and reporting its end")
+	flags.IntVar(&opt.Callbacks.Retries, "callback-retries", 0, "further callbacks after one that is not answered, the last ones 5 s apart; 0 for 8")
 	return cmd
 }
 
