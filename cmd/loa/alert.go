@@ -209,6 +209,7 @@ func (f *alertFlags) sent(cmd *cobra.Command, verb string, wait bool) func(*clie
 	return func(c *client, a *api.Alert) error {
 		out := cmd.OutOrStdout()
 		_, _ = fmt.Fprintf(out, "%s is %s\n", a.ID, verb)
+		showHold(out, a)
 		showUnheard(out, a.Unheard)
 		if !c.running {
 			_, err := fmt.Fprintln(out, "Stored. No gateway runs on this data folder now: loa serve will send it.")

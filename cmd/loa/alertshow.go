@@ -64,6 +64,7 @@ func showAlert(out io.Writer, a *api.Alert) error {
 	if err := w.Flush(); err != nil {
 		return err
 	}
+	showHold(out, a)
 	showUnheard(out, a.Unheard)
 	showOtherReaders(out, a.OtherReaders)
 	showTargets(out, a.Targets)
@@ -265,6 +266,9 @@ func (f *alertFlags) follow(ctx context.Context, c *client, out io.Writer, id st
 		}
 		if !a.Coverage.Cutting && a.Coverage.Pending == 0 && a.Coverage.Again == 0 {
 			return nil
+		}
+		if !a.OnHold.IsZero() {
+			return errOnHold
 		}
 		select {
 		case <-ctx.Done():

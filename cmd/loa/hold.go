@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -15,6 +16,7 @@ import (
 	"loa/channels"
 	"loa/gateway"
 	"loa/gateway/delivery"
+	"loa/gateway/web/api"
 )
 
 func newHoldCommand() *cobra.Command {
@@ -35,6 +37,18 @@ all that would be sent, release it with their tokens.`,
 	configFlag(cmd, &path)
 	cmd.AddCommand(newHoldStatusCommand(&path), newHoldReconcileCommand(&path), newHoldReleaseCommand(&path))
 	return cmd
+}
+
+// errOnHold ends what waits for a send that will not come.
+var errOnHold = errors.New("ON HOLD: nothing is sent until two people release it (loa hold status); what is pending stays stored")
+
+// showHold says loudly that an alert is not sent.
+func showHold(out io.Writer, a *api.Alert) {
+	if a.OnHold.IsZero() {
+		return
+	}
+	_, _ = fmt.Fprintf(out, "\nON HOLD since %s: nothing is sent until two people release it (loa hold status)\n", a.OnHold.Format(time.DateTime))
+	_, _ = fmt.Fprintln(out, "ĐANG TẠM GIỮ: không gửi gì cho đến khi hai người cho phép (loa hold status)")
 }
 
 func newHoldStatusCommand(path *string) *cobra.Command {

@@ -41,8 +41,11 @@ type Deps struct {
 	// Second counts those of a revision whom one more send will follow; nil:
 	// nobody says.
 	Second func(ctx context.Context, id alert.ID, revision int) (coverage.Second, error)
-	Now    func() time.Time
-	Log    *slog.Logger
+	// Held is since when the ledger is on hold and nothing is sent, zero while it
+	// is not; nil: nobody says.
+	Held func() time.Time
+	Now  func() time.Time
+	Log  *slog.Logger
 }
 
 // server is Deps with the handlers.
@@ -148,7 +151,12 @@ func (s *server) checked(w http.ResponseWriter, req *http.Request, r route) (int
 	if err != nil {
 		return 0, nil, err
 	}
-	return r.serve(req.Context(), a)
+	status, doc, err := r.serve(req.Context(), a)
+	if one, ok := doc.(Alert); ok && s.Held != nil {
+		one.OnHold = local(s.Held())
+		doc = one
+	}
+	return status, doc, err
 }
 
 // refuse words an error. Refusals of authority are logged for those who watch
