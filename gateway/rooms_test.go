@@ -118,10 +118,10 @@ func anyMatch(patterns []string, path string) bool {
 }
 
 // testMay reports what a package's own tests may import besides: the drivers'
-// suite, its own stand-in, and shipped data.
+// suite, its own stand-in or rig, and shipped data.
 func testMay(path, imp string) bool {
 	driver := strings.HasPrefix(path, "loa/channels/")
-	return driver && imp == "loa/channels/channelstest" || imp == path+"/standin" || imp == "loa/templates" || imp == "loa/configs"
+	return driver && imp == "loa/channels/channelstest" || imp == path+"/standin" || imp == path+"/rig" || imp == "loa/templates" || imp == "loa/configs"
 }
 
 // offences lists what a package imports against its row.
