@@ -44,6 +44,7 @@ func Examine(ctx context.Context, opt Options, online bool) Findings {
 	c.Notes = append(c.Notes, g.cfg.Warnings...)
 	c.data(ctx)
 	c.shared(ctx, online)
+	c.witness(ctx, online)
 	c.fault("boundaries", named("boundaries", g.openAreas(ctx)))
 	c.fault("sms", named("sms", g.openRenderer(ctx)))
 	c.channels(ctx, online)
@@ -65,6 +66,7 @@ type checking struct {
 	Findings
 	g      *Gateway
 	held   bool   // another process has the data folder
+	ledger string // its own name; empty: nobody has read it
 	name   string // id of the master key; empty: there is none yet
 	folder error  // why the key is not the data folder's
 }

@@ -84,9 +84,31 @@ func (c *checking) shared(ctx context.Context, online bool) {
 	}
 }
 
+// witness checks that the witness file can be written and is of this ledger. A
+// gateway that runs has compared them.
+func (c *checking) witness(ctx context.Context, online bool) {
+	w := witnessFile(c.g.cfg.Witness)
+	switch {
+	case w == "":
+	case c.held || c.ledger == "" && c.g.cfg.Ledger.Postgres != "" && !online:
+		c.fault("witness", w.writable())
+	case c.ledger == "":
+		bound, cancel := context.WithTimeout(ctx, checkBound)
+		defer cancel()
+		c.fault("witness", c.g.openWitness(bound))
+	default:
+		_, err := w.seen(c.ledger)
+		if errors.Is(err, errAbsent) {
+			err = nil
+		}
+		c.fault("witness", errors.Join(w.writable(), err))
+	}
+}
+
 // ledgerKey checks that the master key is the ledger's, or the folder's of a
 // ledger without one, as a start does.
 func (c *checking) ledgerKey(k ledger.Key) {
+	c.ledger = k.Ledger
 	err := c.folder
 	switch {
 	case k.Rotating != "":

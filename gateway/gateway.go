@@ -112,6 +112,7 @@ func New(ctx context.Context, opt Options) (*Gateway, error) {
 		{"data folder", "data", g.openData},
 		{"administrative units", "boundaries", g.openAreas},
 		{"templates", "sms", g.openRenderer},
+		{"guard", "witness", g.openWitness},
 		{"ledger", "ledger.postgres", g.openLedger},
 		{"queue", "redis", g.openQueue},
 		{"guard", "witness", g.openGuard},

@@ -33,6 +33,7 @@ type guard struct {
 	held    atomic.Bool
 	heldAt  atomic.Int64 // since when, in nanoseconds since 1970
 	absent  atomic.Bool  // the witness was not there at the start
+	unnoted atomic.Bool  // the witness cannot be written
 	unknown atomic.Bool  // no mirror knew the ledger at the start, though it had run before
 	warned  map[string]bool
 	bumped  time.Time
@@ -123,7 +124,7 @@ func (w *guard) round(ctx context.Context) error {
 	case before.Key != w.key:
 		return ErrOtherKey
 	}
-	seen := w.seen(ctx, before.Ledger)
+	seen := w.seen(ctx, before)
 	if w.bumped.IsZero() && seen == 0 && before.Generation > 0 && (w.redis != nil || w.witness != "") {
 		w.unknown.Store(true)
 		w.warn(ctx, "mirrors", "neither Redis nor a witness file knew how far the ledger had come: an old copy of it would not have been noticed", nil)
@@ -158,10 +159,16 @@ func (w *guard) round(ctx context.Context) error {
 }
 
 // seen is the highest generation of the ledger in any mirror, 0 if none has one.
-func (w *guard) seen(ctx context.Context, name string) (highest int64) {
+// A ledger of generation 0 has never been served: nobody can know it.
+func (w *guard) seen(ctx context.Context, of ledger.Guard) (highest int64) {
 	if w.witness != "" {
-		n, err := w.witness.seen(name)
+		n, err := w.witness.seen(of.Ledger)
 		switch {
+		case errors.Is(err, errAbsent) && of.Generation == 0:
+			if !w.warned["new"] {
+				w.g.log.InfoContext(ctx, "a new ledger begins, and its witness file with it")
+			}
+			w.warned["new"] = true
 		case errors.Is(err, errAbsent):
 			w.absent.Store(true)
 			w.warn(ctx, "witness", "the witness file is not there and is made anew: an old copy of the ledger would not have been noticed by it", err)
@@ -172,7 +179,7 @@ func (w *guard) seen(ctx context.Context, name string) (highest int64) {
 	}
 	if w.redis != nil {
 		ask, cancel := context.WithTimeout(ctx, mirrorBound)
-		n, err := w.redis.Seen(ask, name)
+		n, err := w.redis.Seen(ask, of.Ledger)
 		cancel()
 		if err != nil {
 			w.warn(ctx, "redis", "the ledger's generation cannot be compared with Redis", err)
@@ -206,7 +213,11 @@ func (w *guard) mirror(ctx context.Context, state ledger.Guard) {
 		w.warned[name] = false
 	}
 	if w.witness != "" {
-		note("witness", func() error { return w.witness.note(state.Ledger, state.Generation) })
+		note("witness", func() error {
+			err := w.witness.note(state.Ledger, state.Generation)
+			w.unnoted.Store(err != nil)
+			return err
+		})
 	}
 	if w.redis != nil {
 		note("redis", func() error {
@@ -248,6 +259,9 @@ func (g *Gateway) probeHold(ctx context.Context) []watch.Part {
 	}
 	advice := watch.Part{Part: "witness", State: watch.Warn}
 	switch {
+	case g.guard.unnoted.Load():
+		advice.Text = "The witness file cannot be written: an old copy of the ledger would not be noticed by it."
+		advice.Remedy = "Make the folder of the witness file one that loa can write to, with room on its disk."
 	case g.guard.absent.Load():
 		advice.Text = "The witness file was not there: whether the ledger is an old copy could not be compared with it."
 		advice.Remedy = "If you did not move it away, find out who did, and compare the alerts in force with the providers' lists."

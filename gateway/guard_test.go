@@ -193,20 +193,6 @@ func TestStoppedBeforeItBegan(t *testing.T) {
 	}
 }
 
-// A witness of another ledger is a start-up error that says what to do.
-func TestAnotherLedgersWitness(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "witness"), []byte("0123456789abcdef01234567 40\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	o := muteOptions(t, filepath.Join(dir, "data"))
-	o.Config.Witness = filepath.Join(dir, "witness")
-	if _, err := New(t.Context(), o); err == nil || !strings.Contains(err.Error(), "of another ledger") {
-		t.Errorf("%v", err)
-	}
-}
-
 // gathered is the value of a gauge.
 func gathered(t *testing.T, g *Gateway, name string) float64 {
 	t.Helper()

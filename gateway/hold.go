@@ -194,7 +194,7 @@ func (g *Gateway) Release(ctx context.Context, token channels.Secret) (lifted bo
 	if err != nil {
 		return false, err
 	}
-	lifted, err = g.ledger.Release(ctx, id, g.guard.seen(ctx, s.Ledger))
+	lifted, err = g.ledger.Release(ctx, id, g.guard.seen(ctx, s))
 	if err != nil {
 		return false, err
 	}

@@ -39,10 +39,11 @@ func PingSQLite(path string) error {
 // are being sealed with anew. Both are empty of a ledger that has none yet.
 type Key struct {
 	ID, Rotating string
-	Behind       bool // a crash has left a log, which may know better
+	Ledger       string // the ledger's own name; empty: there is none yet
+	Behind       bool   // a crash has left a log, which may know better
 }
 
-const keyQuery = "SELECT key_id, rotating FROM guard WHERE id = 1"
+const keyQuery = "SELECT key_id, rotating, ledger FROM guard WHERE id = 1"
 
 // SQLiteKey reads the key's id from a file that no process has open, and changes
 // nothing. Without a file there is no key.
@@ -61,7 +62,7 @@ func SQLiteKey(ctx context.Context, path string) (k Key, err error) {
 	var guards int
 	err = db.QueryRowContext(ctx, "SELECT COUNT(*) FROM sqlite_schema WHERE name = 'guard'").Scan(&guards)
 	if err == nil && guards == 1 {
-		err = db.QueryRowContext(ctx, keyQuery).Scan(&k.ID, &k.Rotating)
+		err = db.QueryRowContext(ctx, keyQuery).Scan(&k.ID, &k.Rotating, &k.Ledger)
 	}
 	if err = errors.Join(err, db.Close()); err != nil && !k.Behind {
 		return k, fmt.Errorf("ledger: key: %w", err)
@@ -75,7 +76,7 @@ func PostgresKey(ctx context.Context, dsn string) (k Key, err error) {
 	if err != nil {
 		return k, errors.New("PostgreSQL does not answer")
 	}
-	err = conn.QueryRow(ctx, keyQuery).Scan(&k.ID, &k.Rotating)
+	err = conn.QueryRow(ctx, keyQuery).Scan(&k.ID, &k.Rotating, &k.Ledger)
 	var refused *pgconn.PgError
 	if errors.As(err, &refused) && refused.Code == "42P01" { // undefined_table: no ledger yet
 		err = nil
