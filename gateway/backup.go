@@ -134,8 +134,11 @@ func CheckBackup(ctx context.Context, cfg *config.Config, file string) (r Restor
 	if err != nil {
 		return r, err
 	}
-	if size != r.Manifest.Size || sum != r.Manifest.SHA256 {
-		return r, fmt.Errorf("%s is not the file of its manifest: %d bytes, %d expected, or other contents", file, size, r.Manifest.Size)
+	switch {
+	case size != r.Manifest.Size:
+		return r, fmt.Errorf("%s is not the file of its manifest: it has %d bytes and not %d", file, size, r.Manifest.Size)
+	case sum != r.Manifest.SHA256:
+		return r, fmt.Errorf("%s is not the file of its manifest: its %d bytes are as many as they should be, and their contents differ (SHA-256 %.12s…, not %.12s…)", file, size, sum, r.Manifest.SHA256)
 	}
 	if r.Facts, err = ledger.Inspect(ctx, file, time.Now()); err != nil {
 		return r, err
@@ -157,7 +160,7 @@ func rightKey(cfg *config.Config, f ledger.Facts) error {
 		return ErrRotating
 	}
 	if f.Key != "" && f.Key != k.name() {
-		return ErrOtherKey
+		return backupKey(cfg, f.Key, k.name())
 	}
 	vault, err := audience.NewVault(k.vault)
 	if err != nil {
@@ -165,10 +168,27 @@ func rightKey(cfg *config.Config, f ledger.Facts) error {
 	}
 	for _, s := range f.Sealed {
 		if _, err := vault.Open(s.Kind, s.Cipher); err != nil {
-			return fmt.Errorf("%w (%s)", ErrOtherKey, s.Kind)
+			return fmt.Errorf("%w (%s)", backupKey(cfg, f.Key, k.name()), s.Kind)
 		}
 	}
 	return nil
+}
+
+// ErrBackupKey says that a backup was sealed with another key than the
+// configured one.
+var ErrBackupKey = errors.New("the key of this backup is missing")
+
+// backupKey says which key a backup needs and where it may lie.
+func backupKey(cfg *config.Config, id, configured string) error {
+	if id == "" || id == configured {
+		return fmt.Errorf("%w: its addresses do not open with the configured key (%s); set keys.master_file to the key of its time", ErrBackupKey, configured)
+	}
+	kept := keptKey(cfg.Data, id)
+	where := fmt.Sprintf("a change of keys in a data folder keeps it there as %s; elsewhere it is what keys.master_file was when the backup was made", filepath.Base(kept))
+	if _, err := os.Stat(kept); err == nil {
+		where = "it lies in " + kept
+	}
+	return fmt.Errorf("%w: it was sealed with key %s, and the configured one is %s; %s: set keys.master_file to it, and keep the present key too", ErrBackupKey, id, configured, where)
 }
 
 // mirrors says what the mirrors know of the ledger.

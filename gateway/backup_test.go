@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -65,7 +66,7 @@ func TestBackupAndRestore(t *testing.T) {
 		t.Error("restored without a key")
 	}
 	other.Keys.Master = channels.Secret(base64.StdEncoding.EncodeToString([]byte("vutsrqponmlkjihgfedcba9876543210")))
-	if _, err := Restore(ctx, &other, file); !errors.Is(err, ErrOtherKey) {
+	if _, err := Restore(ctx, &other, file); !errors.Is(err, ErrBackupKey) || !strings.Contains(err.Error(), "keys.master_file was when the backup was made") {
 		t.Errorf("with another key: %v", err)
 	}
 	key, err := os.ReadFile(filepath.Join(cfg.Data, masterFile))
@@ -102,16 +103,20 @@ func TestDamagedBackup(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, damage := range map[string]func([]byte) []byte{
-		"a byte": func(b []byte) []byte { b[len(b)/2] ^= 1; return b },
-		"cut":    func(b []byte) []byte { return b[:len(b)-4096] },
-		"longer": func(b []byte) []byte { return append(b, 0) },
+	n := len(whole)
+	for name, c := range map[string]struct {
+		damage func([]byte) []byte
+		want   string
+	}{
+		"a byte": {func(b []byte) []byte { b[len(b)/2] ^= 1; return b }, "their contents differ (SHA-256 "},
+		"cut":    {func(b []byte) []byte { return b[:len(b)-4096] }, fmt.Sprintf("it has %d bytes and not %d", n-4096, n)},
+		"longer": {func(b []byte) []byte { return append(b, 0) }, fmt.Sprintf("it has %d bytes and not %d", n+1, n)},
 	} {
-		if err := os.WriteFile(file, damage(append([]byte(nil), whole...)), 0o600); err != nil {
+		if err := os.WriteFile(file, c.damage(append([]byte(nil), whole...)), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := CheckBackup(t.Context(), g.cfg, file); err == nil {
-			t.Errorf("%s: not found", name)
+		if _, err := CheckBackup(t.Context(), g.cfg, file); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v, want %q", name, err, c.want)
 		}
 	}
 	if _, err := CheckBackup(t.Context(), &config.Config{Ledger: config.Ledger{Postgres: "postgres://x"}}, file); !errors.Is(err, ErrPostgres) {

@@ -75,6 +75,12 @@ func (k keys) compare(data string) error {
 // masterFile is the key of a data folder without a configured one.
 const masterFile = "master.key"
 
+// keptKey is where a key of a data folder is kept after a change of keys, for
+// the backups from before: master.key.ID.
+func keptKey(data, id string) string {
+	return filepath.Join(data, masterFile+"."+strings.NewReplacer("/", "_", "+", "-").Replace(id))
+}
+
 func trimmed(src []byte) string { return strings.TrimSpace(string(src)) }
 
 // ErrRotating says that a change of the master key was begun and not ended.

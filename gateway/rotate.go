@@ -28,6 +28,9 @@ type Rotated struct {
 	Resealed   int  // addresses, in this run
 	Unreadable int  // addresses that neither key opens
 	FileDone   bool // the data folder's own key was replaced
+	// Old is the id of the key from before, empty if this run did not change it;
+	// Kept is its file, if it was the data folder's own.
+	Old, Kept string
 }
 
 // ErrLedgerInUse says that a ledger in PostgreSQL is used by others.
@@ -72,13 +75,32 @@ func RotateKeys(ctx context.Context, cfg *config.Config, fresh channels.Secret) 
 		return r, err
 	}
 	// The ledger has the new key: the folder follows.
+	if old.name() != next.name() {
+		r.Old = old.name()
+	}
 	if cfg.Keys.Master == "" {
+		if r.Kept, err = keep(cfg.Data, r.Old); err != nil {
+			return r, err
+		}
 		if err := replaceFile(filepath.Join(cfg.Data, masterFile), []byte(fresh.Reveal()+"\n")); err != nil {
 			return r, err
 		}
 		r.FileDone = true
 	}
 	return r, replaceFile(filepath.Join(cfg.Data, keyID), []byte(next.name()+"\n"))
+}
+
+// keep copies a data folder's key to where it stays for the backups from before,
+// durably, and says where. Without an id there is nothing to keep.
+func keep(data, id string) (string, error) {
+	if id == "" {
+		return "", nil
+	}
+	src, err := os.ReadFile(filepath.Join(data, masterFile)) //nolint:gosec // the data folder is the operator's
+	if err != nil {
+		return "", err
+	}
+	return keptKey(data, id), replaceFile(keptKey(data, id), src)
 }
 
 // rotate brings the ledger from one key to the other.

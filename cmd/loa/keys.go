@@ -33,10 +33,12 @@ in the same way; until it has ended no gateway starts. The configured key must b
 the old one until then.
 
 Afterwards put the new key in the place of the old one (keys.master_file), on
-every node. A key that was made in the data folder is replaced by itself.
-Reports of providers about messages sent before are understood for 30 days.
-Backups from before still need the old key: keep it as long as them.`,
+every node. A key that was made in the data folder is replaced by itself, and the
+old one stays beside it as master.key.ID. Reports of providers about messages sent
+before are understood for 30 days. Backups from before still need the old key:
+keep it as long as them.`,
 		Example: `  loa keys rotate --new /etc/loa/master.new --config /etc/loa/loa.yaml
+  mv /etc/loa/master.key /etc/loa/master.key.old
   mv /etc/loa/master.new /etc/loa/master.key`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -64,9 +66,15 @@ Backups from before still need the old key: keep it as long as them.`,
 				_, _ = fmt.Fprintf(w, "%d addresses cannot be opened with either key and stay as they are.\n", r.Unreadable)
 			}
 			if r.FileDone {
-				_, err = fmt.Fprintln(w, "The data folder has the new key.")
+				_, _ = fmt.Fprintln(w, "The data folder has the new key.")
 			} else {
-				_, err = fmt.Fprintf(w, "Now put the key in %s in the place of keys.master, on every node; no gateway starts with the old one.\n", file)
+				_, _ = fmt.Fprintf(w, "Now put the key in %s in the place of keys.master, on every node; no gateway starts with the old one.\n", file)
+			}
+			switch {
+			case r.Kept != "":
+				_, err = fmt.Fprintf(w, "The old key (%s) is kept in %s: backups from before open with it alone.\n", r.Old, r.Kept)
+			case r.Old != "":
+				_, err = fmt.Fprintf(w, "Keep the old key (%s) elsewhere: backups from before open with it alone.\n", r.Old)
 			}
 			return err
 		},
