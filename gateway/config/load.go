@@ -30,7 +30,7 @@ func Load(path string) (*Config, error) {
 func parse(path string, src []byte) (*Config, error) {
 	file, err := parser.ParseBytes(src, 0)
 	if err != nil {
-		return nil, at(path, err)
+		return nil, at(path, nil, err)
 	}
 	if len(file.Docs) != 1 || file.Docs[0].Body == nil {
 		return nil, fmt.Errorf("%s: one YAML document is expected", path)
@@ -42,7 +42,7 @@ func parse(path string, src []byte) (*Config, error) {
 	}
 	cfg := &Config{Log: Log{Level: "info", Format: "json"}, Data: "./data", Listen: "127.0.0.1:8080"}
 	if err := yaml.NodeToValue(body, cfg, yaml.Strict()); err != nil {
-		return nil, at(path, err)
+		return nil, at(path, body, err)
 	}
 	cfg.SMS.file = path
 	for i := range cfg.Channels {
@@ -63,16 +63,6 @@ func parse(path string, src []byte) (*Config, error) {
 	cfg.where = v.where
 	cfg.body = body
 	return cfg, nil
-}
-
-// at keeps position and message of a YAML error and drops the quoted source.
-func at(path string, err error) error {
-	var ye yaml.Error
-	if errors.As(err, &ye) && ye.GetToken() != nil {
-		p := ye.GetToken().Position
-		return fmt.Errorf("%s:%d:%d: %s", path, p.Line, p.Column, ye.GetMessage())
-	}
-	return fmt.Errorf("%s: the file is not valid", path)
 }
 
 func readBounded(path string) ([]byte, error) {

@@ -31,7 +31,7 @@ func (s Section) Decode(v any) error {
 		return nil
 	}
 	if err := yaml.NodeToValue(s.node, v, yaml.Strict()); err != nil {
-		return at(s.file, err)
+		return at(s.file, s.node, err)
 	}
 	return nil
 }

@@ -90,7 +90,9 @@ func (v *validation) redis(c *Config) {
 	}
 	standalone, sentinel := r.Addr != "", r.Sentinel.Master != "" || len(r.Sentinel.Addrs) > 0
 	switch {
-	case standalone == sentinel:
+	case standalone && sentinel:
+		v.fault("redis", "addr and sentinel exclude each other: addr is one server, sentinel finds it")
+	case !standalone && !sentinel:
 		v.fault("redis", "either addr or sentinel is required, or the word none")
 	case sentinel && (r.Sentinel.Master == "" || len(r.Sentinel.Addrs) == 0):
 		v.fault("redis.sentinel", "master and addrs are required")

@@ -1,0 +1,140 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"strconv"
+	"strings"
+
+	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
+)
+
+// at keeps position and message of a YAML error and drops the quoted source. A
+// value of the wrong kind is told of by its key and the kind that is expected.
+func at(path string, body ast.Node, err error) error {
+	var ye yaml.Error
+	if !errors.As(err, &ye) || ye.GetToken() == nil {
+		if n := culprit(body, err); n != nil {
+			return fmt.Errorf("%s: %s: a duration is expected, as 90s or 10m", position(path, n), strings.TrimPrefix(n.GetPath(), "$."))
+		}
+		return fmt.Errorf("%s: the file is not valid", path)
+	}
+	text := ye.GetMessage()
+	if rule := kindRule(err); rule != "" {
+		text = rule
+		if n := find(body, func(n ast.Node) bool { return n.GetToken() == ye.GetToken() }); n != nil {
+			text = strings.TrimPrefix(n.GetPath(), "$.") + ": " + rule
+		}
+	}
+	p := ye.GetToken().Position
+	return fmt.Errorf("%s:%d:%d: %s", path, p.Line, p.Column, text)
+}
+
+// kindRule says which kind of value is expected; empty: that is not the fault.
+func kindRule(err error) string {
+	var kind *yaml.TypeError
+	var node *yaml.UnexpectedNodeTypeError
+	var big *yaml.OverflowError
+	switch {
+	case errors.As(err, &kind):
+		return fmt.Sprintf("%s is expected, not %s", goKind(kind.DstType), goKind(kind.SrcType))
+	case errors.As(err, &node):
+		return fmt.Sprintf("%s is expected, not %s", yamlKind(node.Expected), yamlKind(node.Actual))
+	case errors.As(err, &big):
+		return "the number is too large"
+	default:
+		return ""
+	}
+}
+
+const (
+	aMapping = "a block of keys"
+	aList    = "a list"
+	aText    = "text"
+	aNumber  = "a number"
+	aBool    = "true or false"
+)
+
+func goKind(t reflect.Type) string {
+	if t == nil {
+		return "nothing"
+	}
+	switch t.Kind() {
+	case reflect.Pointer:
+		return goKind(t.Elem())
+	case reflect.String:
+		return aText
+	case reflect.Bool:
+		return aBool
+	case reflect.Slice, reflect.Array:
+		return aList
+	case reflect.Map, reflect.Struct:
+		return aMapping
+	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64,
+		reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64,
+		reflect.Float32, reflect.Float64:
+		return aNumber
+	default:
+		return "another kind of value"
+	}
+}
+
+func yamlKind(t ast.NodeType) string {
+	switch t {
+	case ast.MappingType, ast.MappingValueType:
+		return aMapping
+	case ast.SequenceType:
+		return aList
+	case ast.StringType, ast.LiteralType:
+		return aText
+	case ast.IntegerType, ast.FloatType:
+		return aNumber
+	case ast.BoolType:
+		return aBool
+	case ast.NullType:
+		return "nothing"
+	default:
+		return "another kind of value"
+	}
+}
+
+// culprit is the value that time.ParseDuration refuses; its error, which has no
+// position, ends with that value. It is nil if that is not the fault.
+func culprit(body ast.Node, err error) ast.Node {
+	text := err.Error()
+	if !strings.HasPrefix(text, "time: ") {
+		return nil
+	}
+	return find(body, func(n ast.Node) bool {
+		s, ok := n.(*ast.StringNode)
+		return ok && s.Value != "" && strings.HasSuffix(text, strconv.Quote(s.Value))
+	})
+}
+
+// find gives the first node below body that fits; nil if none does.
+func find(body ast.Node, fits func(ast.Node) bool) ast.Node {
+	if body == nil {
+		return nil
+	}
+	f := &finder{fits: fits}
+	ast.Walk(f, body)
+	return f.found
+}
+
+type finder struct {
+	fits  func(ast.Node) bool
+	found ast.Node
+}
+
+// Visit goes on until a node fits.
+func (f *finder) Visit(n ast.Node) ast.Visitor {
+	if f.found == nil && f.fits(n) {
+		f.found = n
+	}
+	if f.found != nil {
+		return nil
+	}
+	return f
+}
