@@ -170,11 +170,11 @@ func TestRotateOnPostgres(t *testing.T) {
 		t.Errorf("beside another node: %v", err)
 	}
 	closed(t, other)
-	if r, err := RotateKeys(t.Context(), g.cfg, fresh); err != nil || r != (Rotated{Resealed: people}) {
+	if r, err := RotateKeys(t.Context(), g.cfg, fresh); err != nil || r.Old == "" || r != (Rotated{Resealed: people, Old: r.Old}) {
 		t.Fatalf("%+v, %v", r, err)
 	}
 	o := other.opt
-	check := func(online bool) Findings { return Examine(t.Context(), o, online) }
+	check := func(online bool) Findings { return examined(t, o, online) }
 	if _, err := New(t.Context(), o); !errors.Is(err, ErrOtherKey) {
 		t.Errorf("with the old key: %v", err)
 	}
