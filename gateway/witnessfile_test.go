@@ -11,6 +11,9 @@ import (
 	"testing"
 	"time"
 
+	"loa/channels"
+	"loa/gateway/ledger"
+	"loa/gateway/ledger/postgrestest"
 	"loa/gateway/watch"
 )
 
@@ -119,5 +122,51 @@ func TestFirstStartBeginsTheWitness(t *testing.T) {
 	}
 	if x := advice(); x.State != watch.Warn || !strings.Contains(x.Text, "cannot be written") {
 		t.Errorf("the doctor: %+v", x)
+	}
+}
+
+// So is a witness whose database is empty: a start makes no tables there.
+func TestWitnessOfALostDatabase(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	dsn := postgrestest.Shared(t).Database(t)
+	o := muteOptions(t, filepath.Join(dir, "data"))
+	o.Config.Ledger.Postgres = channels.Secret(dsn)
+	o.Config.Witness = filepath.Join(dir, "witness")
+	if err := os.WriteFile(o.Config.Witness, []byte("0123456789abcdef01234567 40\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	const want = "generation 40), and there is none in the database"
+	if _, err := New(t.Context(), o); err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("serve: %v", err)
+	}
+	if k, err := ledger.PostgresKey(t.Context(), dsn); err != nil || k.Ledger != "" {
+		t.Errorf("a ledger was left: %+v, %v", k, err)
+	}
+	if faults := Check(t.Context(), o, true); len(faults) != 1 || !strings.Contains(faults[0].Error(), want) {
+		t.Errorf("check --online: %v", faults)
+	}
+	if faults := Check(t.Context(), o, false); len(faults) > 0 {
+		t.Errorf("the check that asks nobody: %v", faults)
+	}
+	if err := os.Remove(o.Config.Witness); err != nil {
+		t.Fatal(err)
+	}
+	g, err := New(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := g.guard.begin(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	closed(t, g)
+	if faults := Check(t.Context(), o, true); len(faults) > 0 {
+		t.Errorf("with its own witness: %v", faults)
+	}
+	if err := os.WriteFile(o.Config.Witness, []byte("0123456789abcdef01234567 40\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if faults := Check(t.Context(), o, true); len(faults) != 1 || !strings.Contains(faults[0].Error(), "of another ledger") {
+		t.Errorf("with another's: %v", faults)
 	}
 }
