@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -35,6 +36,7 @@ type guard struct {
 	absent  atomic.Bool  // the witness was not there at the start
 	unnoted atomic.Bool  // the witness cannot be written
 	unknown atomic.Bool  // no mirror knew the ledger at the start, though it had run before
+	mu      sync.Mutex   // of warned
 	warned  map[string]bool
 	bumped  time.Time
 	noted   map[string]int64 // by mirror
@@ -165,10 +167,9 @@ func (w *guard) seen(ctx context.Context, of ledger.Guard) (highest int64) {
 		n, err := w.witness.seen(of.Ledger)
 		switch {
 		case errors.Is(err, errAbsent) && of.Generation == 0:
-			if !w.warned["new"] {
+			if w.first("new") {
 				w.g.log.InfoContext(ctx, "a new ledger begins, and its witness file with it")
 			}
-			w.warned["new"] = true
 		case errors.Is(err, errAbsent):
 			w.absent.Store(true)
 			w.warn(ctx, "witness", "the witness file is not there and is made anew: an old copy of the ledger would not have been noticed by it", err)
@@ -184,7 +185,7 @@ func (w *guard) seen(ctx context.Context, of ledger.Guard) (highest int64) {
 		if err != nil {
 			w.warn(ctx, "redis", "the ledger's generation cannot be compared with Redis", err)
 		} else {
-			w.warned["redis"] = false
+			w.works("redis")
 		}
 		highest = max(highest, n)
 	}
@@ -210,7 +211,7 @@ func (w *guard) mirror(ctx context.Context, state ledger.Guard) {
 			return
 		}
 		w.noted[name] = state.Generation
-		w.warned[name] = false
+		w.works(name)
 	}
 	if w.witness != "" {
 		note("witness", func() error {
@@ -230,11 +231,25 @@ func (w *guard) mirror(ctx context.Context, state ledger.Guard) {
 
 // warn says a thing once until it is well again.
 func (w *guard) warn(ctx context.Context, about, text string, err error) {
-	if w.warned[about] || ctx.Err() != nil {
+	if ctx.Err() != nil || !w.first(about) {
 		return
 	}
-	w.warned[about] = true
 	w.g.log.WarnContext(ctx, "the guard against an old ledger is weakened", "why", text, "err", err)
+}
+
+// first reports whether nothing has been said about it since it last worked.
+func (w *guard) first(about string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	said := w.warned[about]
+	w.warned[about] = true
+	return !said
+}
+
+func (w *guard) works(about string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.warned[about] = false
 }
 
 func (w *guard) tell(ctx context.Context, s ledger.Guard) {

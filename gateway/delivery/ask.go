@@ -123,8 +123,8 @@ func doubtOf(h *hold, p pick, row Exception) Delta {
 // ask makes one lookup: with each provider until one has the message.
 func (e *Engine) ask(c *call) {
 	m := e.message(c)
-	for _, p := range c.asked {
-		if p.ready(mono()) > 0 {
+	for i, p := range c.asked {
+		if p.ready(mono()) > 0 || i > 0 && e.awaitAsk(c.flight.ctx, p) != nil {
 			c.askErr = errDown
 			continue
 		}

@@ -140,3 +140,26 @@ func TestAsksSurviveACrash(t *testing.T) {
 		r.stop()
 	})
 }
+
+// A lookup that was planned and is not made leaves room for another.
+func TestLookupThatIsNotMade(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := &book{kind: channels.SMS, name: "standin"}
+		r := newRig(t, nil, smsLane(b))
+		w := r.e.lanes[0].workers[0]
+		h := newHold(Lease{Batch: batch(channels.SMS, 1, 2)}, w.l, r.e.flags.hold("a"), mono(), time.Now())
+		for name, undo := range map[string]func(){
+			"the lease was lost": func() { w.judge(h, Verdict{Lost: true}, mono()) },
+			"the ledger failed": func() {
+				w.stepped = []*hold{h}
+				w.failed()
+			},
+		} {
+			h.calls = append(h.calls, &call{h: h, ask: true}, &call{h: h, ask: true})
+			w.asking = 2
+			if undo(); w.asking != 0 || len(h.calls) != 0 {
+				t.Errorf("%s: %d lookups are counted, %d calls kept", name, w.asking, len(h.calls))
+			}
+		}
+	})
+}

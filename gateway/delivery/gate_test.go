@@ -37,7 +37,7 @@ func (s *slotted) Take(_ context.Context, _ string, perSecond, n int, now time.T
 // second do more start than may, and hardly fewer than could.
 func TestRateWhileCommitsAreUneven(t *testing.T) {
 	const limit, seconds = 200, 30
-	for _, slow := range []time.Duration{200 * time.Millisecond, 1500 * time.Millisecond} {
+	for slow, least := range map[time.Duration]int{200 * time.Millisecond: 95, 1500 * time.Millisecond: 60} { // in a hundred
 		t.Run(slow.String(), func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
 				b := &book{kind: channels.SMS, name: "standin", takes: 20 * time.Millisecond}
@@ -60,7 +60,7 @@ func TestRateWhileCommitsAreUneven(t *testing.T) {
 				calls := b.made()
 				checkRate(t, calls, limit*105/100)
 				t.Logf("%.0f a second", float64(len(calls))/seconds)
-				if len(calls) < seconds*limit/3 {
+				if len(calls) < seconds*limit*least/100 {
 					t.Errorf("%d calls in %d s", len(calls), seconds)
 				}
 				r.stop()

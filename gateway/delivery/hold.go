@@ -278,14 +278,18 @@ func (h *hold) launched() {
 	}
 }
 
-// unlaunched notes that they are not.
-func (h *hold) unlaunched() {
+// unlaunched notes that they are not, and returns how many of them were lookups.
+func (h *hold) unlaunched() (asks int) {
 	for _, c := range h.calls {
 		c.drop()
 		h.suspect = h.suspect && !c.late
+		if c.ask {
+			asks++
+		}
 	}
 	h.calls = h.calls[:0]
 	h.step.Start, h.step.Reuse = h.step.Start[:0], h.step.Reuse[:0]
+	return asks
 }
 
 func (h *hold) starting() int { return len(h.step.Start) + len(h.step.Reuse) }

@@ -115,7 +115,7 @@ func (e *Engine) choose(c *call) bounce {
 		if c.refused&p.bit() != 0 || c.h.guard(p) != nil || c.h.text.blocked(p, now) > 0 {
 			continue
 		}
-		granted, probe, _ := p.take(1, now)
+		granted, probe, _ := p.admits(1, now)
 		if granted == 0 {
 			continue
 		}

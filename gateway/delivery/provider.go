@@ -105,7 +105,15 @@ func (p *provider) take(n int, now time.Time) (granted int, probe bool, wait tim
 	if granted == 0 {
 		return 0, false, wait
 	}
-	granted, probe = p.breaker.allow(granted, now)
+	return p.admits(granted, now)
+}
+
+// admits is take without a place in the line: for a call that is marked already.
+func (p *provider) admits(n int, now time.Time) (granted int, probe bool, wait time.Duration) {
+	if wait := p.ready(now); wait > 0 {
+		return 0, false, wait
+	}
+	granted, probe = p.breaker.allow(n, now)
 	if granted == 0 {
 		wait = p.breaker.cfg.Open
 	}

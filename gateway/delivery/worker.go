@@ -227,7 +227,7 @@ func (w *worker) failed() time.Duration {
 	}
 	wait := w.worse()
 	for _, h := range w.stepped {
-		h.unlaunched()
+		w.asking -= h.unlaunched()
 		h.kept, h.over = true, true
 	}
 	return w.pause(wait)
@@ -259,7 +259,7 @@ func (w *worker) judge(h *hold, v Verdict, asked time.Time) bool {
 		h.launched()
 		return true
 	}
-	h.unlaunched()
+	w.asking -= h.unlaunched()
 	return false
 }
 
