@@ -48,7 +48,7 @@ func (g *Gateway) named(in *alert.Info) []render.Place {
 
 // complete writes who speaks, and headline, description and instruction of the
 // infos that are made from a template, before the revision is frozen.
-func (g *Gateway) complete(rev *alert.Revision) error {
+func (g *Gateway) complete(ctx context.Context, rev *alert.Revision) error {
 	for i := range rev.Infos {
 		in := &rev.Infos[i]
 		if in.SenderName == "" {
@@ -63,7 +63,7 @@ func (g *Gateway) complete(rev *alert.Revision) error {
 		if in.Template == "" {
 			continue
 		}
-		if err := g.fillEarlier(rev, in); err != nil {
+		if err := g.fillEarlier(ctx, rev, in); err != nil {
 			return err
 		}
 		if err := g.Renderer.CheckSlots(in.Template, in.Lang(), in.Slots); err != nil {

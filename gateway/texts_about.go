@@ -22,7 +22,7 @@ var readers = time.FixedZone("Asia/Ho_Chi_Minh", 7*60*60)
 // fillEarlier writes which earlier message a text is about, its code, its hazard
 // and when it was issued, where the template says so and the author leaves it
 // out.
-func (g *Gateway) fillEarlier(rev *alert.Revision, in *alert.Info) error {
+func (g *Gateway) fillEarlier(ctx context.Context, rev *alert.Revision, in *alert.Info) error {
 	if len(rev.References) == 0 {
 		return nil
 	}
@@ -41,7 +41,7 @@ func (g *Gateway) fillEarlier(rev *alert.Revision, in *alert.Info) error {
 		slots["old_at"] = last.Sent.Format(time.RFC3339)
 	}
 	if slices.Contains(missing, "old_code") || slices.Contains(missing, "hazard") {
-		ctx, cancel := context.WithTimeout(context.Background(), lookBound) //nolint:forbidigo // completing has no caller that may give up
+		ctx, cancel := context.WithTimeout(ctx, lookBound)
 		defer cancel()
 		old, err := g.earlier(ctx, last)
 		if err != nil {

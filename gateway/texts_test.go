@@ -114,7 +114,7 @@ func TestTheEarlierMessageIsFilledIn(t *testing.T) {
 		in := written(time.Now(), "06673")
 		in.Template, in.Slots = "any.correction_false", maps.Clone(c.slots)
 		rev := &alert.Revision{Code: "QN7K", Sent: sent, Status: alert.Actual, References: c.refs, Infos: []alert.Info{in}}
-		err := g.complete(rev)
+		err := g.complete(t.Context(), rev)
 		got := rev.Infos[0].Slots
 		switch {
 		case c.code == "" && (err == nil || !strings.Contains(err.Error(), "infos[0].slots.")):
@@ -152,14 +152,14 @@ func TestProvincesAreNamed(t *testing.T) {
 		in.Language, in.Template = lang, "storm.on_land"
 		in.Slots = map[string]string{"storm_no": "3", "storm_name": "Yagi", "level": "4", "wind": "12-13", "gust": "16", "place": "Ha Long", "distance": "15"}
 		rev := &alert.Revision{Code: "K7M2", Sent: time.Now(), Status: alert.Actual, Infos: []alert.Info{in}}
-		if err := g.complete(rev); err != nil || !strings.HasSuffix(rev.Infos[0].Headline, ": "+want) {
+		if err := g.complete(t.Context(), rev); err != nil || !strings.HasSuffix(rev.Infos[0].Headline, ": "+want) {
 			t.Errorf("%v: %s", err, rev.Infos[0].Headline)
 		}
 	}
 	// Every slot that is wrong is named, with its info.
 	in := written(time.Now(), "06673")
 	in.Template, in.Slots = "storm.on_land", map[string]string{"storm_no": "3", "winds": "12"}
-	err = g.complete(&alert.Revision{Code: "K7M2", Sent: time.Now(), Status: alert.Actual, Infos: []alert.Info{written(time.Now()), in}})
+	err = g.complete(t.Context(), &alert.Revision{Code: "K7M2", Sent: time.Now(), Status: alert.Actual, Infos: []alert.Info{written(time.Now()), in}})
 	got := fmt.Sprint(err)
 	for _, slot := range []string{"storm_name", "level", "wind", "winds", "gust", "place", "distance"} {
 		if !strings.Contains(got, "infos[1].slots."+slot+": ") {

@@ -1,11 +1,8 @@
 package alert
 
 import (
-	"regexp"
 	"slices"
 	"strings"
-
-	"golang.org/x/text/unicode/norm"
 )
 
 // TextAct is what a text is sent for. The four acts on a live alert never share
@@ -46,73 +43,52 @@ type TextRule struct {
 // Carries reports whether the act may carry the text.
 func (r TextRule) Carries(a TextAct) bool { return slices.Contains(r.Acts, a) }
 
-// Leave is the grave word by which people are sent from where they are.
-const Leave = "leave"
-
-// graveWords are what words of both languages, without marks, warn of a grave
-// danger or send people from their homes.
-var graveWords = []struct {
-	says  string
-	words *regexp.Regexp
-}{
-	{Leave, regexp.MustCompile(`\b(?:so tan|di tan|di doi|evacuat\w*|leave (?:now|at once)|len cho cao|len cao|chay ngay|(?:roi|ra) khoi|roi (?:nha|bo|ven|bai)|high(?:er)? ground)\b`)},
-	{"tsunami", regexp.MustCompile(`\b(?:song than|tsunamis?)\b`)},
-	{"dam", regexp.MustCompile(`\b(?:vo (?:dap|de|ho)|xa lu|xa dap|mo cua dap|dams? (?:has |have )?(?:burst|breaks?|broken?|fail\w*|releas\w*|opens?))\b`)},
-	{"flash flood", regexp.MustCompile(`\b(?:lu quet|lu ong|flash ?floods?)\b`)},
-	{"landslide", regexp.MustCompile(`\b(?:sat lo|lo dat|landslides?)\b`)},
-	{"storm", regexp.MustCompile(`(?:(?:^|[^gh] |[^a-z ] ?)bao (?:so|khan|manh|rat|do|vao)|\b(?:sieu bao|typhoons?|storms?))\b`)},
-	{"earthquake", regexp.MustCompile(`\b(?:dong dat|earthquakes?)\b`)},
-	{"attack", regexp.MustCompile(`\b(?:chien tranh|khong kich|ten lua|danh bom|dich danh|air raids?|missiles?|bomb\w*|war)\b`)},
-	{"poison", regexp.MustCompile(`\b(?:phong xa|ro ri|khi doc|hoa chat|radiation|radioactiv\w*|toxic|chlorine|ammonia)\b`)},
-}
-
-// GraveWords lists the grave dangers that a text speaks of, and Leave if it
-// sends people away: "tsunami", "dam".
-func GraveWords(text string) []string {
-	var b strings.Builder
-	for _, r := range norm.NFD.String(strings.ToLower(text)) {
-		switch {
-		case r >= 0x300 && r < 0x370: // a mark
-		case r == 'đ':
-			b.WriteByte('d')
-		default:
-			b.WriteRune(r)
-		}
-	}
-	plain := strings.Join(strings.Fields(b.String()), " ")
-	var found []string
-	for _, g := range graveWords {
-		if g.words.MatchString(plain) {
-			found = append(found, g.says)
-		}
-	}
-	return found
-}
-
-// ownWords are the words of an info that its author has written freely. What
-// comes from a template stands in no author's words.
-func (in *Info) ownWords() string {
-	words := []string{in.Event, in.Audience, in.SenderName, in.Contact}
+// OwnWords lists the words of an info that its author has written freely, each
+// as it reaches channels, apps, the public page or CAP. What comes from a
+// template stands in no author's words.
+func (in *Info) OwnWords() []string {
+	words := []string{in.Event, in.Audience, in.SenderName, in.Contact, in.Web}
 	if in.Template == "" {
 		words = append(words, in.Headline, in.Description, in.Instruction)
+	}
+	for _, a := range in.Areas {
+		words = append(words, a.Desc)
+	}
+	for _, v := range slices.Concat(in.Parameters, in.EventCodes) {
+		words = append(words, v.Name, v.Value)
+	}
+	for _, r := range in.Resources {
+		words = append(words, r.Desc)
 	}
 	for _, name := range sortedKeys(in.Slots) {
 		if name != "hazard" { // from a fixed list, and held to the alert it is about
 			words = append(words, in.Slots[name])
 		}
 	}
-	return strings.Join(words, "\n")
+	return slices.DeleteFunc(words, func(w string) bool { return w == "" })
+}
+
+// OwnWords lists the words of a revision that its author has written freely,
+// but those of its infos.
+func (r *Revision) OwnWords() []string {
+	return append([]string{r.Source, r.Note}, r.Incidents...)
 }
 
 // GraveWords lists the grave dangers that an author's own words speak of.
-func (in *Info) GraveWords() []string { return GraveWords(in.ownWords()) }
+func (r *Revision) GraveWords() []string {
+	words := r.OwnWords()
+	for i := range r.Infos {
+		words = append(words, r.Infos[i].OwnWords()...)
+	}
+	return GraveWords(strings.Join(words, ";\n"))
+}
 
 // Speaks lists the grave dangers that whoever reads the revision reads of.
 func (r *Revision) Speaks() []string {
-	var b strings.Builder
+	words := r.OwnWords()
 	for i := range r.Infos {
 		in := &r.Infos[i]
-		b.WriteString(strings.Join([]string{in.ownWords(), in.Headline, in.Description, in.Instruction, ""}, "\n"))
+		words = append(append(words, in.OwnWords()...), in.Headline, in.Description, in.Instruction)
 	}
-	return GraveWords(b.String())
+	return GraveWords(strings.Join(words, ";\n"))
 }

@@ -35,16 +35,58 @@ func TestGraveWords(t *testing.T) {
 			t.Errorf("%q: %q, want %q", text, got, want)
 		}
 	}
-	in := Info{Template: "infrastructure.outage", Event: "Mất điện", Headline: "sóng thần", Slots: map[string]string{"cause": "vỡ đập", "hazard": "tsunami"}}
-	if d := cmp.Diff([]string{"dam"}, in.GraveWords()); d != "" {
-		t.Errorf("of a template: %s", d)
+}
+
+// The order of words, and letters that only look Latin, hide no danger.
+func TestGraveWordsInEveryOrder(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"đập Yên Lập đã vỡ": "dam", "Đê vỡ": "dam", "vỡ kè sông": "dam", "the dam above Hạ Long has burst": "dam",
+		"bão lớn": "storm", "bão cấp 15": "storm", "lốc xoáy": "storm",
+		"chạy lên núi": "leave", "chạy lên đồi ngay": "leave", "lên mái nhà": "leave", "tránh xa bờ biển": "leave",
+		"nước dâng 5 m": "rising water", "nước biển rút nhanh": "rising water",
+		"cháy nổ": "fire", "nổ kho xăng": "fire", "núi bị sạt": "landslide",
+		"ｓóng thần": "tsunami", "𝐬𝐨𝐧𝐠 𝐭𝐡𝐚𝐧": "tsunami", "Ⓣsunami": "tsunami",
+		"sóng thаn": Strange, "ðập vỡ": Strange, "ѕơ tán": Strange, "津波": Strange, "🌊": Strange,
+		"Đảm bảo an toàn, 30 °C – 50 %": "", "Thành phố Hồ Chí Minh, Võ Thị Sáu": "", "Ea H’leo, Krông Búk": "", "cảnh báo cấp tỉnh": "",
+	} {
+		if got := strings.Join(GraveWords(text), " "); got != want {
+			t.Errorf("%q: %q, want %q", text, got, want)
+		}
 	}
-	in.Template = ""
-	if d := cmp.Diff([]string{"tsunami", "dam"}, in.GraveWords()); d != "" {
-		t.Errorf("of free words: %s", d)
-	}
-	if d := cmp.Diff([]string{"tsunami", "dam"}, (&Revision{Infos: []Info{in}}).Speaks()); d != "" {
-		t.Errorf("of a revision: %s", d)
+}
+
+// An author's own words are looked at wherever people may read them.
+func TestGraveWordsOfARevision(t *testing.T) {
+	t.Parallel()
+	const word = "sóng thần"
+	for name, change := range map[string]func(*Revision, *Info){
+		"event":       func(_ *Revision, in *Info) { in.Event = word },
+		"audience":    func(_ *Revision, in *Info) { in.Audience = word },
+		"sender":      func(_ *Revision, in *Info) { in.SenderName = word },
+		"contact":     func(_ *Revision, in *Info) { in.Contact = word },
+		"web":         func(_ *Revision, in *Info) { in.Web = "https://tsunami.example" },
+		"area":        func(_ *Revision, in *Info) { in.Areas = []Area{{Desc: word}} },
+		"parameter":   func(_ *Revision, in *Info) { in.Parameters = []NamedValue{{"x", word}} },
+		"resource":    func(_ *Revision, in *Info) { in.Resources = []Resource{{Desc: word}} },
+		"slot":        func(_ *Revision, in *Info) { in.Slots["cause"] = word },
+		"event code":  func(_ *Revision, in *Info) { in.EventCodes = []NamedValue{{"x", "tsunami"}} },
+		"note":        func(r *Revision, _ *Info) { r.Note = word },
+		"source":      func(r *Revision, _ *Info) { r.Source = word },
+		"incidents":   func(r *Revision, _ *Info) { r.Incidents = []string{"a", word} },
+		"no template": func(_ *Revision, in *Info) { in.Template = "" },
+	} {
+		r := &Revision{Infos: []Info{{Template: "infrastructure.outage", Event: "Mất điện", Headline: word, Slots: map[string]string{"hazard": "tsunami"}}}}
+		if got := r.GraveWords(); got != nil {
+			t.Fatalf("words of the template: %v", got)
+		}
+		if d := cmp.Diff([]string{"tsunami"}, r.Speaks()); d != "" {
+			t.Fatal(d)
+		}
+		change(r, &r.Infos[0])
+		if d := cmp.Diff([]string{"tsunami"}, r.GraveWords()); d != "" {
+			t.Errorf("%s: %s", name, d)
+		}
 	}
 }
 

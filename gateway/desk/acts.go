@@ -90,8 +90,9 @@ func (d *Desk) stop(ctx context.Context, p Person, c *Case, in StopInput) (*Case
 }
 
 // Correct stops an alert and sends its correction, before all else, to exactly
-// those who may have got it. Any one person with authority over its area may.
-// It returns the correction's case.
+// those who may have got it. Any one person with authority over its area may. A
+// text that has its author's words waits, submitted, until another person
+// approves it, and the alert stands until then. It returns the correction's case.
 func (d *Desk) Correct(ctx context.Context, token channels.Secret, id alert.ID, in CorrectInput) (*Case, error) {
 	p, old, err := d.acting(ctx, token, id)
 	if err != nil {
@@ -117,46 +118,57 @@ func (d *Desk) tellReached(ctx context.Context, p Person, old *Case, cause dispa
 		return nil, err
 	}
 	kinds := d.storyKinds(ctx, old)
-	c, err := d.compose(p, string(cause), DraftInput{Status: in.Status, Infos: infos, Kinds: kinds, Note: clip(in.Reason), Key: in.Key}, cause, old)
+	// Why it is sent is for the audit: a note would be read by the public.
+	c, err := d.compose(p, string(cause), DraftInput{Status: in.Status, Infos: infos, Kinds: kinds, Key: in.Key}, cause, old)
 	if err != nil {
 		return nil, err
+	}
+	if in.Preview {
+		return c, d.freezeToReached(ctx, p, c, old)
 	}
 	before, err := d.existing(ctx, c.ID)
 	if err != nil {
 		return nil, err
 	}
-	if before != nil && !d.sameInput(before, c) {
-		return nil, ErrConflict
-	}
-	if before != nil && before.State != alert.Submitted {
-		return before, nil
-	}
-	if before == nil {
-		if cause == dispatch.Correction {
-			if err := d.replaceable(ctx, old); err != nil {
-				return nil, err
-			}
-		}
-		for i := range infos {
-			if infos[i].Expires.IsZero() {
-				infos[i].Expires = d.o.Now().Truncate(time.Second).Add(correctionLife)
-			}
-		}
-		now, err := d.freeze(ctx, p, c)
-		if err != nil {
+	if before != nil {
+		if err := d.sameInput(ctx, before, c); err != nil {
 			return nil, err
 		}
-		if in.Preview {
-			return c, nil
+		if before.State != alert.Submitted {
+			return before, nil
+		}
+		c = before
+	} else {
+		if err := d.freezeToReached(ctx, p, c, old); err != nil {
+			return nil, err
 		}
 		c.State = alert.Submitted
-		rec := d.record(now, p.ID, string(cause), c.ID, map[string]any{"of": string(old.ID), "hash": c.Hash.String(), "reason": clip(in.Reason)})
+		rec := d.record(c.CreatedAt, p.ID, string(cause), c.ID, map[string]any{"of": string(old.ID), "hash": c.Hash.String(), "reason": clip(in.Reason)})
 		if err := d.o.Store.Create(ctx, *c, rec); err != nil {
 			return nil, err
 		}
-		before = c
 	}
-	return d.send(ctx, p, before, in.Key)
+	if why, err := d.whyTwo(ctx, c); err != nil || why != "" {
+		return c, err // it waits for another person
+	}
+	return d.send(ctx, p, c, in.Key)
+}
+
+// freezeToReached freezes a text to those whom the old alert may have reached.
+func (d *Desk) freezeToReached(ctx context.Context, p Person, c, old *Case) error {
+	if c.Submission.Cause == dispatch.Correction {
+		if err := d.replaceable(ctx, old); err != nil {
+			return err
+		}
+	}
+	infos := c.Submission.Revision.Infos
+	for i := range infos {
+		if infos[i].Expires.IsZero() {
+			infos[i].Expires = d.o.Now().Truncate(time.Second).Add(correctionLife)
+		}
+	}
+	_, err := d.freeze(ctx, p, c)
+	return err
 }
 
 // storyKinds lists the channels of an alert, and those still configured of the

@@ -50,8 +50,8 @@ func (d *Desk) create(ctx context.Context, p Person, act string, in DraftInput, 
 		return nil, err
 	}
 	if before != nil {
-		if !d.sameInput(before, c) {
-			return nil, ErrConflict
+		if err := d.sameInput(ctx, before, c); err != nil {
+			return nil, err
 		}
 		return before, nil
 	}
@@ -62,9 +62,10 @@ func (d *Desk) create(ctx context.Context, p Person, act string, in DraftInput, 
 	return c, nil
 }
 
-// sameInput reports whether a repeated call asks for what the first has made:
-// what the clock, chance and Complete gave is given again.
-func (d *Desk) sameInput(before, c *Case) bool {
+// sameInput is ErrConflict unless a repeated call asks for what the first has
+// made: what the clock, chance and Complete gave is given again. Another error
+// says that Complete could not tell.
+func (d *Desk) sameInput(ctx context.Context, before, c *Case) error {
 	was, r := before.Submission.Revision, *c.Submission.Revision
 	r.Code, r.Sent, r.Infos = was.Code, was.Sent, slices.Clone(r.Infos)
 	for i := range r.Infos {
@@ -72,10 +73,15 @@ func (d *Desk) sameInput(before, c *Case) bool {
 			r.Infos[i].Expires = was.Infos[i].Expires
 		}
 	}
-	if !was.Sent.IsZero() && d.o.Complete != nil && d.o.Complete(&r) != nil {
-		return false
+	if !was.Sent.IsZero() && d.o.Complete != nil {
+		if err := d.o.Complete(ctx, &r); err != nil {
+			return err
+		}
 	}
-	return r.Hash() == was.Hash() && slices.Equal(before.Submission.Kinds, c.Submission.Kinds)
+	if r.Hash() != was.Hash() || !slices.Equal(before.Submission.Kinds, c.Submission.Kinds) {
+		return ErrConflict
+	}
+	return nil
 }
 
 // compose makes a case of the input, without storing it.
@@ -149,6 +155,9 @@ func (d *Desk) Edit(ctx context.Context, token channels.Secret, id alert.ID, in 
 	}
 	if p.ID != c.Author.ID {
 		return nil, fmt.Errorf("%w: only its author edits a draft", ErrNoAuthority)
+	}
+	if c.Submission.toReached() {
+		return nil, &InputError{"cause", "a correction is not edited: make another of the alert"}
 	}
 	from := c.State
 	if from != alert.Drafted && from != alert.Returned {

@@ -44,7 +44,7 @@ type Options struct {
 	Sender string // CAP sender of what this desk issues
 	// Complete writes the texts that come from templates, once Sent is set and
 	// before the revision is checked and frozen. It may change infos in place.
-	Complete func(r *alert.Revision) error
+	Complete func(ctx context.Context, r *alert.Revision) error
 	// Check may refuse a submission for reasons of other rooms.
 	Check func(ctx context.Context, s *Submission) error
 	Wake  func()                // a request was stored

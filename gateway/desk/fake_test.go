@@ -153,7 +153,7 @@ func newOffice(t testing.TB) *office {
 		Kinds:    []channels.Kind{channels.SMS, channels.WebPush},
 		Sender:   "loa@quangninh.example",
 		Texts:    map[string]alert.TextRule{"": anyText},
-		Complete: func(r *alert.Revision) error {
+		Complete: func(_ context.Context, r *alert.Revision) error {
 			for i := range r.Infos {
 				r.Infos[i].Contact = "112 (" + r.Code + ")"
 			}

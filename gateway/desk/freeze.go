@@ -33,7 +33,7 @@ func (d *Desk) freeze(ctx context.Context, p Person, c *Case) (time.Time, error)
 		return now, err
 	}
 	if d.o.Complete != nil {
-		if err := d.o.Complete(&r); err != nil {
+		if err := d.o.Complete(ctx, &r); err != nil {
 			return now, err
 		}
 	}
@@ -89,9 +89,8 @@ func (d *Desk) ownCode(ctx context.Context, c *Case, r *alert.Revision) error {
 }
 
 // covers refuses an update or an all-clear of what another has replaced
-// meanwhile, and one that leaves out a commune of the
-// alert it replaces: people there would silently lose a warning that was not
-// withdrawn for them.
+// meanwhile, and one that leaves out a commune of the alert it replaces: people
+// there would silently lose a warning that was not withdrawn for them.
 func (d *Desk) covers(ctx context.Context, s *Submission) error {
 	if s.Replaces == nil || s.toReached() {
 		return nil

@@ -79,10 +79,10 @@ func (d *Desk) lawful(ctx context.Context, c *Case) error {
 		if !s.toReached() {
 			continue
 		}
-		if act == alert.TextCorrect && rule.Corrects != d.means(story[0]) {
+		if act == alert.TextCorrect && !corrects(rule, d.means(story[0])) {
 			return &InputError{field + ".template", d.corrections(story[0])}
 		}
-		if err := d.noGraver(field, in, story); err != nil {
+		if err := d.noGraver(field, in, rule.Two, story); err != nil {
 			return err
 		}
 	}
@@ -127,47 +127,105 @@ func (d *Desk) texts(wanted func(alert.TextRule) bool) string {
 }
 
 // means is what a message says of the danger, as the person who corrects it
-// must know: one that ends a danger is not corrected by "there is no danger".
+// must know: one that ends a danger is not corrected by "there is no danger",
+// and one that names none not by "the danger remains".
 func (d *Desk) means(c *Case) alert.Meaning {
+	means := alert.MeansNothing
 	for i := range c.Submission.Revision.Infos {
 		in := &c.Submission.Revision.Infos[i]
-		if d.o.Texts[in.Template].Means == alert.MeansSafe || in.Template == "" && slices.Contains(in.ResponseTypes, allClear) {
+		rule, known := d.o.Texts[in.Template]
+		switch {
+		case rule.Means == alert.MeansSafe || in.Template == "" && slices.Contains(in.ResponseTypes, allClear):
 			return alert.MeansSafe
+		case !known || rule.Means != alert.MeansNothing:
+			means = alert.MeansDanger
 		}
 	}
-	return alert.MeansDanger
+	return means
+}
+
+// corrects reports whether a text is the correction of what means this: of
+// what names no danger, the one that says that there is none.
+func corrects(r alert.TextRule, means alert.Meaning) bool {
+	if means == alert.MeansNothing {
+		return r.Corrects == alert.MeansDanger && r.Means == alert.MeansSafe
+	}
+	return r.Corrects == means
 }
 
 func (d *Desk) corrections(old *Case) string {
 	means := d.means(old)
-	right := d.texts(func(r alert.TextRule) bool { return r.Carries(alert.TextCorrect) && r.Corrects == means })
-	if means == alert.MeansSafe {
+	right := d.texts(func(r alert.TextRule) bool { return r.Carries(alert.TextCorrect) && corrects(r, means) })
+	switch means {
+	case alert.MeansSafe:
 		return "must be " + right + ": the message it corrects says that there is no danger, so its correction says that the danger remains"
+	case alert.MeansNothing:
+		return "must be " + right + ": the message it corrects names no danger, so none remains"
+	default:
+		return "must be one of " + right + ": the message it corrects warns of a danger"
 	}
-	return "must be one of " + right + ": the message it corrects warns of a danger"
 }
 
-// noGraver refuses a text to those who were reached, which one person sends,
-// that warns of more than they were warned of.
-func (d *Desk) noGraver(field string, in *alert.Info, story []*Case) error {
-	top, grave := alert.Minor, false
-	var spoken []string
+// noGraver refuses a text to those who were reached that warns of more than
+// they were warned of. Only what two people have signed counts as a warning of
+// a grave danger, whatever else a template has said in passing.
+func (d *Desk) noGraver(field string, in *alert.Info, two bool, story []*Case) error {
+	top, evacuated := alert.Minor, false
+	var spoken, own []string
 	for _, c := range story {
 		r := c.Submission.Revision
 		if s := r.Severity(); s.Rank() > top.Rank() {
 			top = s
 		}
-		grave = grave || d.grave(r) != ""
-		spoken = append(spoken, r.Speaks()...)
+		if d.grave(r) != "" {
+			spoken = append(spoken, append(r.Speaks(), alert.Leave)...)
+		}
+		for i := range r.Infos {
+			evacuated = evacuated || slices.Contains(r.Infos[i].ResponseTypes, evacuate)
+			own = append(own, r.Infos[i].OwnWords()...)
+		}
 	}
 	if in.Severity.Rank() > top.Rank() {
 		return &InputError{field + ".severity", "at most " + string(top) + ", as in the message it is about; a graver warning is an update, which two people sign"}
 	}
-	for _, w := range in.GraveWords() {
-		if slices.Contains(spoken, w) || grave && w == alert.Leave {
-			continue
+	if slices.Contains(in.ResponseTypes, evacuate) && !evacuated {
+		return &InputError{field + ".responseTypes", "Evacuate is not what the message it is about says; a new warning is an update, which two people sign"}
+	}
+	if two {
+		return nil // whoever signs it besides its author has read its words
+	}
+	if err := asBefore(field, in, own); err != nil {
+		return err
+	}
+	fresh := slices.DeleteFunc(in.OwnWords(), func(w string) bool { return slices.Contains(own, w) })
+	for _, w := range alert.GraveWords(strings.Join(fresh, ";\n")) {
+		if w == alert.Strange || !slices.Contains(spoken, w) {
+			return &InputError{field, fmt.Sprintf("speaks of %q, of which the message it is about says nothing; a new warning is an update, which two people sign", w)}
 		}
-		return &InputError{field, fmt.Sprintf("speaks of %q, of which the message it is about says nothing; a new warning is an update, which two people sign", w)}
+	}
+	return nil
+}
+
+const evacuate = alert.ResponseType("Evacuate")
+
+// asBefore refuses new words where a correction or a notice, which one person
+// sends, needs none: no list of words knows every way to raise a danger.
+func asBefore(field string, in *alert.Info, own []string) error {
+	const rule = "must be as in the message it is about; leave it out and it is. New words are an update, which two people sign"
+	for _, f := range []struct{ name, value string }{{"event", in.Event}, {"audience", in.Audience}, {"web", in.Web}} {
+		if f.value != "" && !slices.Contains(own, f.value) {
+			return &InputError{field + "." + f.name, rule}
+		}
+	}
+	for i, p := range in.Parameters {
+		if p.Name != alert.RiskLevelName && !(slices.Contains(own, p.Name) && slices.Contains(own, p.Value)) {
+			return &InputError{fmt.Sprintf("%s.parameters[%d]", field, i), rule}
+		}
+	}
+	for i, r := range in.Resources {
+		if !slices.Contains(own, r.Desc) {
+			return &InputError{fmt.Sprintf("%s.resources[%d]", field, i), rule}
+		}
 	}
 	return nil
 }
@@ -188,16 +246,17 @@ func (d *Desk) grave(r *alert.Revision) string {
 		case rule.Two:
 			return "two people sign every " + in.Template
 		}
-		if words := in.GraveWords(); len(words) > 0 {
-			return fmt.Sprintf("its author's words speak of %q", words[0])
-		}
+	}
+	if words := r.GraveWords(); len(words) > 0 {
+		return fmt.Sprintf("its author's words speak of %q", words[0])
 	}
 	return ""
 }
 
 // NeedsTwo reports whether the author alone may not send the case: it, or what
 // it takes the place of, warns of a grave danger that is real. A correction or a
-// notice of a stop takes back, and any one person may do that.
+// notice of a stop takes back, and any one person may do that, unless its text
+// has room for new words.
 func (d *Desk) NeedsTwo(ctx context.Context, c *Case) (bool, error) {
 	why, err := d.whyTwo(ctx, c)
 	return why != "", err
@@ -205,8 +264,11 @@ func (d *Desk) NeedsTwo(ctx context.Context, c *Case) (bool, error) {
 
 func (d *Desk) whyTwo(ctx context.Context, c *Case) (string, error) {
 	s := &c.Submission
-	if s.Revision.Status != alert.Actual || s.toReached() {
+	if s.Revision.Status != alert.Actual {
 		return "", nil
+	}
+	if s.toReached() {
+		return d.newWords(s.Revision), nil
 	}
 	if why := d.grave(s.Revision); why != "" || s.Replaces == nil {
 		return why, nil
@@ -221,6 +283,20 @@ func (d *Desk) whyTwo(ctx context.Context, c *Case) (string, error) {
 		return "the alerts that it takes the place of are not all known any more", nil
 	}
 	return "", err
+}
+
+// newWords says why two people must sign what goes to those who were reached,
+// "" if its texts are whole as the catalogue has them.
+func (d *Desk) newWords(r *alert.Revision) string {
+	for i := range r.Infos {
+		if name := r.Infos[i].Template; d.o.Texts[name].Two {
+			alone := d.texts(func(r alert.TextRule) bool {
+				return r.Carries(alert.TextCorrect) && r.Means == alert.MeansSafe && !r.Two
+			})
+			return "two people sign every " + name + ", for it has its author's words; one person takes an alert back fastest with " + alone + ", or stops it"
+		}
+	}
+	return ""
 }
 
 // story lists what a submission takes the place of, the newest first. An error

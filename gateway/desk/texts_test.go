@@ -24,6 +24,8 @@ func catalogued(t *testing.T) *office {
 		"clear":       one(alert.TextAllClear, alert.MeansSafe, ""),
 		"false":       one(alert.TextCorrect, alert.MeansSafe, alert.MeansDanger),
 		"clear.false": one(alert.TextCorrect, alert.MeansDanger, alert.MeansSafe),
+		"detail":      {Acts: []alert.TextAct{alert.TextCorrect}, Means: alert.MeansDanger, Corrects: alert.MeansDanger, Two: true},
+		"outage":      one(alert.TextDraft, alert.MeansNothing, ""),
 		"stop":        one(alert.TextStop, alert.MeansDanger, ""),
 		"exercise":    {Acts: []alert.TextAct{alert.TextDraft}, Means: alert.MeansNothing, Status: alert.Exercise},
 	}
@@ -51,11 +53,11 @@ func TestTextsOfTheActs(t *testing.T) {
 		field string
 		says  string
 	}{
-		"own words":         {CorrectInput{Infos: []alert.Info{info(alert.Minor)}}, "infos[0].template", "an author's own wording is no text of a correction (Đính chính); its texts are clear.false, false"},
-		"a new warning":     {CorrectInput{Infos: []alert.Info{of("rain", alert.Minor)}}, "infos[0].template", "clear.false, false"},
-		"the second info":   {CorrectInput{Infos: []alert.Info{of("false", alert.Minor), of("update", alert.Minor)}}, "infos[1].template", "clear.false, false"},
+		"own words":         {CorrectInput{Infos: []alert.Info{info(alert.Minor)}}, "infos[0].template", "an author's own wording is no text of a correction (Đính chính); its texts are clear.false, detail, false"},
+		"a new warning":     {CorrectInput{Infos: []alert.Info{of("rain", alert.Minor)}}, "infos[0].template", "clear.false, detail, false"},
+		"the second info":   {CorrectInput{Infos: []alert.Info{of("false", alert.Minor), of("update", alert.Minor)}}, "infos[1].template", "clear.false, detail, false"},
 		"no such text":      {CorrectInput{Infos: []alert.Info{of("nix", alert.Minor)}}, "infos[0].template", `no such template: "nix"`},
-		"of an all-clear":   {CorrectInput{Infos: []alert.Info{of("clear.false", alert.Minor)}}, "infos[0].template", "must be one of false: "},
+		"of an all-clear":   {CorrectInput{Infos: []alert.Info{of("clear.false", alert.Minor)}}, "infos[0].template", "must be one of detail, false: "},
 		"an exercise":       {CorrectInput{Infos: []alert.Info{of("exercise", alert.Minor)}}, "infos[0].template", "its status is Exercise"},
 		"graver":            {CorrectInput{Infos: []alert.Info{of("false", alert.Severe)}}, "infos[0].severity", "at most Minor"},
 		"its status":        {CorrectInput{Status: alert.Exercise, Infos: []alert.Info{of("false", alert.Minor)}}, "status", "must be Actual"},
