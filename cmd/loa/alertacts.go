@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"loa/gateway/alert"
 	"loa/gateway/web/api"
 )
 
@@ -17,7 +18,9 @@ func newAlertCorrectCommand(f *alertFlags) *cobra.Command {
 		Use:   "correct ID FILE",
 		Short: "Stop a mistaken alert and tell exactly those who may have got it (Đính chính)",
 		Long: `Stops the alert and sends its correction at once to everybody who may have got
-it, and to nobody else; any one person with authority over its area may. The
+it, and to nobody else; any one person with authority over its area may. Only
+any.correction_detail has its author's words, and waits until another person
+signs it; the alert stands until then. The
 file has a reason and infos without areas. Which message the text is about (its
 code, hazard and when it was issued) Loa writes itself, and what an info leaves
 out (categories, event, urgency, severity, certainty) is as in the alert:
@@ -39,6 +42,10 @@ sent and sends nothing.`,
 			}
 			sent := f.sent(cmd, "the correction, approved", wait)
 			return f.send(cmd, args[1], http.MethodPost, path, func(c *client, a *api.Alert) error {
+				if a.State == alert.Submitted {
+					showUnsigned(cmd.OutOrStdout(), a)
+					return nil
+				}
 				if a.Draft == nil || wait {
 					return sent(c, a)
 				}
@@ -53,6 +60,16 @@ sent and sends nothing.`,
 	waitFlag(cmd, &wait)
 	cmd.Flags().BoolVar(&dry, "dry-run", false, "show what would be sent, and to how many; send nothing")
 	return cmd
+}
+
+// showUnsigned says that a correction is not sent yet, and what is faster.
+func showUnsigned(out io.Writer, a *api.Alert) {
+	_, _ = fmt.Fprintf(out, `%[1]s is NOT SENT: it has its author's words, and another person signs it with:
+  loa alert approve %[1]s --hash %[2]s
+%[3]s stands until then. One person takes it back at once with any.correction_false, or stops it:
+  loa alert stop %[3]s --reason TEXT
+`, a.ID, a.Hash, a.Replaces)
+	showTexts(out, a)
 }
 
 func (f *alertFlags) preview(cmd *cobra.Command, id, file, path string) error {

@@ -36,6 +36,13 @@ func TestExamplesOfTheActs(t *testing.T) {
 	}
 	sign(submitted)
 
+	detail := must(t, "alert", "correct", id, write(t, filepath.Join(dir, "detail.yaml"), "reason: sai giờ\ninfos:\n  - {language: vi-VN, template: any.correction_detail, slots: {wrong: gió cấp 10, right: gió cấp 9}}\n"))
+	for _, want := range []string{"is NOT SENT", "another person signs it with:\n  loa alert approve ", id + " stands until then", "any.correction_false, or stops it", "gió cấp 9"} {
+		if !strings.Contains(detail, want) {
+			t.Errorf("a correction in its author's words: no %q in\n%s", want, detail)
+		}
+	}
+
 	for _, act := range []string{"update", "all-clear"} {
 		file := write(t, filepath.Join(dir, act+".yaml"), must(t, "alert", "example", "--act", act, id))
 		next := field(t, must(t, "alert", act, id, file), "alert")

@@ -39,7 +39,7 @@ func exampleOfAct(act string, a *api.Alert, now time.Time) (string, error) {
 var safe = []string{"any.all_clear", "any.correction_false", "tsunami.cancel", "storm.final"}
 
 func correctExample(p func(string, ...any), a *api.Alert) {
-	template, why := "any.correction_false", "it should not have been sent; a detail was wrong: any.correction_detail with slots right and wrong"
+	template, why := "any.correction_false", "it should not have been sent; a detail was wrong: any.correction_detail with slots right and wrong, which another person signs too"
 	reason := "phát nhầm"
 	for i := range a.Draft.Infos {
 		in := &a.Draft.Infos[i]

@@ -250,7 +250,8 @@ func (s *server) stop(ctx context.Context, a *act) (int, any, error) {
 	return done(s.Desk.Stop(ctx, a.token, a.id(), desk.StopInput{Reason: in.Reason, Status: in.Status, Notice: notice, Key: a.key}))
 }
 
-// correct answers with what is sent, and with preview=true what would be.
+// correct answers with what is sent or waits for a second signature, and with
+// preview=true what would be.
 func (s *server) correct(ctx context.Context, a *act) (int, any, error) {
 	in, infos, err := a.retraction()
 	if err != nil {
@@ -266,8 +267,12 @@ func (s *server) correct(ctx context.Context, a *act) (int, any, error) {
 	}
 	out := whole(c)
 	out.SMS = s.texts(c)
-	out.Reached, err = s.reached(ctx, a, c)
-	return http.StatusOK, out, err
+	if out.Reached, err = s.reached(ctx, a, c); err != nil {
+		// It is sent: an answer that it failed would have it sent again.
+		s.Log.WarnContext(ctx, "who may have got the corrected alert is not known", "err", err)
+		out.Reached = nil
+	}
+	return http.StatusOK, out, nil
 }
 
 func (s *server) update(ctx context.Context, a *act) (int, any, error) {

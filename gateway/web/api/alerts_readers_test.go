@@ -1,13 +1,65 @@
 package api_test
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"testing"
+	"time"
 
+	"loa/gateway/alert"
+	"loa/gateway/coverage"
 	"loa/gateway/web/api"
 )
+
+// unread is a coverage that cannot be read.
+type unread struct {
+	coverage.Source
+	asked int
+}
+
+func (u *unread) Cells(context.Context, alert.ID, int) ([]coverage.Cell, error) {
+	u.asked++
+	return nil, errors.New("the ledger is busy")
+}
+
+// What is sent is answered so, though nobody can say to how many.
+func TestASentCorrectionIsAnsweredAsSent(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	old := d.submitted("Extreme")
+	path := "/alerts/" + string(old.ID)
+	d.must("POST", path+"/approve", d.other, hash(old.Hash))
+	g, broken := d.gateway, &unread{}
+	d.handler = api.Local(api.Deps{Desk: g.Desk, Account: g.Account, Areas: g.Areas, Coverage: broken, Renderer: g.Renderer, Now: time.Now, Log: slog.New(slog.DiscardHandler)})
+	done := d.must("POST", path+"/correct", d.author, `{"reason":"nhầm","infos":[{"language":"vi-VN","template":"any.correction_false"}]}`)
+	if done.State != "approved" || done.Reached != nil || broken.asked != 1 {
+		t.Errorf("%s, %v, asked %d", done.State, done.Reached, broken.asked)
+	}
+}
+
+// A correction in its author's words is answered as waiting for another person.
+func TestACorrectionWaitsForASecondSignature(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	old := d.submitted("Extreme")
+	path := "/alerts/" + string(old.ID)
+	d.must("POST", path+"/approve", d.other, hash(old.Hash))
+	made := d.must("POST", path+"/correct", d.author, `{"reason":"sai giờ","infos":[{"language":"vi-VN","template":"any.correction_detail","slots":{"wrong":"gió cấp 10","right":"gió cấp 9"}}]}`)
+	if made.State != "submitted" || made.Hash == "" || d.must("GET", path, d.author, "").State != "approved" {
+		t.Fatalf("%+v", made)
+	}
+	own := "/alerts/" + string(made.ID) + "/approve"
+	if w := d.call("POST", own, d.author, hash(made.Hash), nil); w.Code/100 != 4 || !strings.Contains(w.Body.String(), "any.correction_false, or stops it") {
+		t.Errorf("its author: %d %s", w.Code, w.Body)
+	}
+	if sent := d.must("POST", own, d.other, hash(made.Hash)); sent.State != "approved" || d.must("GET", path, d.author, "").State != "superseded" {
+		t.Errorf("another: %+v", sent)
+	}
+}
 
 // A correction can be seen before it is sent, leaves out what the alert has
 // said, and answers with what it sends; what it gets wrong is named.

@@ -25,6 +25,7 @@ import (
 // desk is a gateway on a temporary folder, with three people.
 type desk struct {
 	t                        *testing.T
+	gateway                  *gateway.Gateway
 	handler                  http.Handler
 	author, other, elsewhere string // tokens: Quảng Ninh, the nation, Hà Nội
 }
@@ -45,7 +46,7 @@ func open(t *testing.T) *desk {
 			t.Error(err)
 		}
 	})
-	d := &desk{t: t, handler: g.LocalHandler()}
+	d := &desk{t: t, gateway: g, handler: g.LocalHandler()}
 	for who, territory := range map[*string]area.Code{&d.author: "22", &d.other: "VN", &d.elsewhere: "01"} {
 		_, token, err := g.Account.Add(t.Context(), "Người trực", territory)
 		if err != nil {
