@@ -218,7 +218,7 @@ func asBefore(field string, in *alert.Info, own []string) error {
 		}
 	}
 	for i, p := range in.Parameters {
-		if p.Name != alert.RiskLevelName && !(slices.Contains(own, p.Name) && slices.Contains(own, p.Value)) {
+		if p.Name != alert.RiskLevelName && (!slices.Contains(own, p.Name) || !slices.Contains(own, p.Value)) {
 			return &InputError{fmt.Sprintf("%s.parameters[%d]", field, i), rule}
 		}
 	}
