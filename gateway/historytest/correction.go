@@ -1,15 +1,17 @@
 package historytest
 
 import (
+	"slices"
 	"time"
 
 	"loa/channels"
 )
 
 // correction is I12: the cuts of a correction together name exactly those who
-// may have been reached, and no correction overtakes its alert.
+// may have been reached, by the alert or by what it corrected itself, and no
+// correction overtakes its alert.
 func (f *facts) correction(_ *Params, v *Verdict) {
-	begun := f.firstCalls()
+	begun, before := f.firstCalls(), f.corrected()
 	for i := range f.slots {
 		s := &f.slots[i]
 		r, kind := f.revisions[s.rev], f.channels[s.channel]
@@ -18,7 +20,7 @@ func (f *facts) correction(_ *Params, v *Verdict) {
 		}
 		v.Examined++
 		must := s.copies > 0 || s.told && s.state.Reached()
-		may := must || s.doubtful > 0 || kind == channels.App && s.eligible // every app hears a correction
+		may := must || s.doubtful > 0 || f.toldBefore(before, s.slotKey) || kind == channels.App && s.eligible // every app hears a correction
 		switch {
 		case must && !s.corrected && len(r.corrections) == 0 && f.seen[KindCorrection] == 0:
 			v.doubt("%s: people were reached and no correction was recorded", r.name)
@@ -38,6 +40,38 @@ func (f *facts) correction(_ *Params, v *Verdict) {
 	if v.Examined > 0 && f.seen[KindBook]+f.seen[KindOutcome] == 0 {
 		v.doubt("who was reached was not recorded")
 	}
+}
+
+// corrected are the revisions that each revision corrects.
+func (f *facts) corrected() map[int32][]int32 {
+	before := map[int32][]int32{}
+	for i, r := range f.revisions {
+		for _, c := range r.corrections {
+			by, ok := f.byName[revisionName{c.By, c.ByRevision}]
+			if at := int32(i); ok && !slices.Contains(before[by], at) { //nolint:gosec // few
+				before[by] = append(before[by], at)
+			}
+		}
+	}
+	return before
+}
+
+// toldBefore reports whether the recipient may have been reached by what the
+// revision corrects, or by what that corrected, and so must hear its correction
+// though the revision itself did not come so far.
+func (f *facts) toldBefore(before map[int32][]int32, k slotKey) bool {
+	for _, rev := range before[k.rev] {
+		k.rev = rev
+		if i, ok := f.bySlot[k]; ok {
+			if s := &f.slots[i]; s.copies > 0 || s.doubtful > 0 || s.told && s.state.Reached() {
+				return true
+			}
+		}
+		if f.toldBefore(before, k) {
+			return true
+		}
+	}
+	return false
 }
 
 // firstCalls is when the first call to each recipient of a correction began.

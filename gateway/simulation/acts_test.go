@@ -48,7 +48,7 @@ func (w *world) operate(what string, do func(ctx context.Context, p *process) er
 
 func (w *world) text(r *rand.Rand, severity alert.Severity, life time.Duration, communes []area.Code) alert.Info {
 	in := alert.Info{
-		Language: "vi-VN", Categories: []alert.Category{"Met"}, Event: "Bão", Urgency: "Immediate", Severity: severity, Certainty: "Likely",
+		Language: "vi-VN", Categories: []alert.Category{"Met"}, Event: "Mưa", Urgency: "Immediate", Severity: severity, Certainty: "Likely",
 		Expires: w.wall().Truncate(time.Second).Add(life), SenderName: "Ban Chỉ huy", Headline: fmt.Sprintf("Bão số %d đang đổ bộ", r.IntN(20)), Description: "Gió rất mạnh.",
 	}
 	for _, c := range communes {

@@ -34,12 +34,6 @@ infos:
   - language: vi-VN
     template: any.correction_false
     slots: {old_code: %s, old_at: %q, hazard: "storm:3"}
-    categories: [Met]
-    event: Đính chính
-    responseTypes: [None]
-    urgency: Unknown
-    severity: Minor
-    certainty: Unlikely
 `
 
 // Correct corrects an alert (Đính chính) and returns the correction's
