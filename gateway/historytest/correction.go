@@ -48,7 +48,7 @@ func (f *facts) corrected() map[int32][]int32 {
 	for i, r := range f.revisions {
 		for _, c := range r.corrections {
 			by, ok := f.byName[revisionName{c.By, c.ByRevision}]
-			if at := int32(i); ok && !slices.Contains(before[by], at) { //nolint:gosec // few
+			if at := int32(i); ok && !slices.Contains(before[by], at) {
 				before[by] = append(before[by], at)
 			}
 		}
