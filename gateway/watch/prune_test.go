@@ -38,6 +38,8 @@ func TestPrune(t *testing.T) {
 				t.Fatalf("day %d: %d are kept", day, n)
 			}
 		}
+		cancel()
+		synctest.Wait()
 		for _, rev := range b.issued {
 			if age := time.Since(rev.Sent); age > Kept+pruneEvery+Gap {
 				t.Errorf("one of %v ago is kept", age)
@@ -46,7 +48,5 @@ func TestPrune(t *testing.T) {
 		if b.pruned < 3*(days-31) {
 			t.Errorf("%d were forgotten", b.pruned)
 		}
-		cancel()
-		synctest.Wait()
 	})
 }
