@@ -84,7 +84,7 @@ var templateFolder string
 func TestMain(m *testing.M) {
 	debug.SetGCPercent(400) // many small lives
 	// The command line may ask for more runs of the state machine.
-	if err := flag.Set("rapid.checks", "30"); err != nil {
+	if err := flag.Set("rapid.checks", "5"); err != nil {
 		panic(err)
 	}
 	code := m.Run()

@@ -34,6 +34,7 @@ infos:
   - language: vi-VN
     template: any.correction_false
     slots: {old_code: %s, old_at: %q, hazard: "storm:3"}
+    severity: Minor
 `
 
 // Correct corrects an alert (Đính chính) and returns the correction's
