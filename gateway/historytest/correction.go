@@ -24,7 +24,7 @@ func (f *facts) correction(_ *Params, v *Verdict) {
 		switch {
 		case must && !s.corrected && len(r.corrections) == 0 && f.seen[KindCorrection] == 0:
 			v.doubt("%s: people were reached and no correction was recorded", r.name)
-		case must && !s.corrected:
+		case must && !s.corrected && !f.correctedLater(s.slotKey):
 			v.offence("%s: recipient %d on %s may have been reached and gets no correction", r.name, s.recipient, kind)
 		case !may && s.corrected && !f.judged && s.state == channels.Failed:
 			v.doubt("%s: recipient %d on %s failed in the end, and whether a call was in doubt before was not recorded", r.name, s.recipient, kind)
@@ -68,6 +68,22 @@ func (f *facts) toldBefore(before map[int32][]int32, k slotKey) bool {
 			}
 		}
 		if f.toldBefore(before, k) {
+			return true
+		}
+	}
+	return false
+}
+
+// correctedLater reports whether the recipient hears the correction of what
+// corrected the revision: that one was corrected itself before it came so far.
+func (f *facts) correctedLater(k slotKey) bool {
+	for _, c := range f.revisions[k.rev].corrections {
+		by, ok := f.byName[revisionName{c.By, c.ByRevision}]
+		if !ok {
+			continue
+		}
+		next := slotKey{by, k.channel, k.recipient}
+		if i, ok := f.bySlot[next]; ok && f.slots[i].corrected || f.correctedLater(next) {
 			return true
 		}
 	}
