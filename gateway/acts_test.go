@@ -11,11 +11,9 @@ import (
 	"time"
 
 	"loa/channels"
-	"loa/configs"
 	"loa/gateway/alert"
 	"loa/gateway/config"
 	"loa/gateway/desk"
-	"loa/templates"
 )
 
 // clerk is a desk with two people of it, on a real ledger.
@@ -37,22 +35,10 @@ func (heard) Broadcast(context.Context, channels.Message, []string) (channels.Ac
 // openSpeaking is a gateway whose texts need no registration with a carrier.
 func openSpeaking(t *testing.T) *Gateway {
 	t.Helper()
-	cfg := config.Default()
-	cfg.Data, cfg.Redis = t.TempDir(), config.Redis{None: true}
-	cfg.Channels = []config.Channel{{Driver: "heard"}}
-	g, err := New(t.Context(), Options{
-		Config: cfg, Templates: templates.FS, Facts: configs.Areas, Parts: func(string) (int, string) { return 1, "UCS-2" },
-		Drivers: []channels.Driver{{Name: "heard", Kind: channels.App, Open: func(func(any) error, channels.Deps) (any, error) { return heard{}, nil }}},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := g.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return g
+	o := muteOptions(t, t.TempDir())
+	o.Config.Channels = []config.Channel{{Driver: "heard"}}
+	o.Drivers = []channels.Driver{{Name: "heard", Kind: channels.App, Open: func(func(any) error, channels.Deps) (any, error) { return heard{}, nil }}}
+	return openOptions(t, o)
 }
 
 func newClerk(t *testing.T) *clerk {

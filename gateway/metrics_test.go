@@ -11,9 +11,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"loa/channels"
-	"loa/configs"
-	"loa/gateway/config"
-	"loa/templates"
 )
 
 // measured is part of a driver that has metrics of its own, as the app hub has.
@@ -39,14 +36,12 @@ func (mute) Send(context.Context, channels.Message) (channels.Ack, error) {
 
 func openMute(t *testing.T) *Gateway {
 	t.Helper()
-	cfg := config.Default()
-	cfg.Data, cfg.Redis = t.TempDir(), config.Redis{None: true}
-	cfg.Channels = []config.Channel{{Driver: "mute"}}
-	g, err := New(t.Context(), Options{
-		Config: cfg, Templates: templates.FS, Facts: configs.Areas,
-		Parts:   func(string) (int, string) { return 1, "UCS-2" },
-		Drivers: []channels.Driver{{Name: "mute", Kind: channels.SMS, Open: func(func(any) error, channels.Deps) (any, error) { return mute{}, nil }}},
-	})
+	return openOptions(t, muteOptions(t, t.TempDir()))
+}
+
+func openOptions(t *testing.T, o Options) *Gateway {
+	t.Helper()
+	g, err := New(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
