@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"sync"
 	"sync/atomic"
 )
 
@@ -19,13 +18,23 @@ const (
 	shortPages   = 250  // the same while the disk is nearly full
 )
 
+// turn is a lock that may be held while SQLite waits for a reader: on a channel,
+// unlike on a mutex, a test's own time goes on meanwhile.
+type turn chan struct{}
+
+func newTurn() turn { return make(turn, 1) }
+
+func (t turn) Lock() { t <- struct{}{} }
+
+func (t turn) Unlock() { <-t }
+
 // checkpointer copies pages from the log into the file on a connection of its
 // own, so that the writer never waits for it. A log starts anew when all of it
 // has been copied at a moment when nobody writes. So that there is one, bulk
 // deeds stand back for a pass, and the writer for one more of the few pages
 // that acts have added meanwhile.
 type checkpointer struct {
-	folding sync.Mutex // one pass at a time: the run's own, or that of a scrub or a close
+	folding turn // one pass at a time: the run's own, or that of a scrub or a close
 	db      *sql.DB
 	conn    *sql.Conn // makes the passes
 	// pin reads while a pass runs: the log must not start anew before the sums
@@ -54,7 +63,7 @@ func newCheckpointer(ctx context.Context, path string, s *sums, l *latch, log *s
 	if err != nil {
 		return nil, err
 	}
-	c := &checkpointer{db: db, sums: s, latch: l, low: func() bool { return false }, log: log, due: make(chan struct{}, 1), done: make(chan struct{})}
+	c := &checkpointer{db: db, sums: s, latch: l, low: func() bool { return false }, log: log, folding: newTurn(), due: make(chan struct{}, 1), done: make(chan struct{})}
 	c.conn, err = db.Conn(ctx)
 	if err == nil {
 		c.pin, err = db.Conn(ctx)
@@ -119,8 +128,10 @@ func (c *checkpointer) round() error {
 	if pages < restartPages && (pages < shortPages || !c.low()) {
 		return nil
 	}
-	c.w.rest.Lock()
-	defer c.w.rest.Unlock()
+	if err := c.w.rest.Acquire(c.ctx, everyone); err != nil {
+		return err
+	}
+	defer c.w.rest.Release(everyone)
 	if _, err = c.pass(); err == nil {
 		c.w.pause(func() { _, err = c.pass() })
 	}

@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"sync"
 )
 
 // SQLite's pages carry no checksum. Beside the file stands one with a CRC-32C
@@ -59,13 +58,13 @@ func getSum(b []byte, page int) sum {
 type sums struct {
 	path string // of the database
 
-	mu     sync.Mutex // held by whatever changes pages of the file
-	size   int        // of a page
-	pages  []sum      // the truth while we run
-	db     *os.File   // open as long as SQLite's handles: closing it ends their locks
-	file   *os.File   // nil: to be written whole
-	unsure bool       // a checkpoint failed: pages may be ahead of their sums
-	dirty  bool       // written and not synced
+	mu     turn     // held by whatever changes pages of the file
+	size   int      // of a page
+	pages  []sum    // the truth while we run
+	db     *os.File // open as long as SQLite's handles: closing it ends their locks
+	file   *os.File // nil: to be written whole
+	unsure bool     // a checkpoint failed: pages may be ahead of their sums
+	dirty  bool     // written and not synced
 	log    *os.File
 	folded int    // frames of the log whose sums are known
 	salt   string // of that log
@@ -75,7 +74,7 @@ type sums struct {
 // page of its file against them. checked says that this was possible; without
 // it the file's structure must be checked, and the sums be made.
 func openSums(path string) (s *sums, checked bool, err error) {
-	s = &sums{path: path}
+	s = &sums{path: path, mu: newTurn()}
 	defer func() {
 		if err != nil {
 			s.close()

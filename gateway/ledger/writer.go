@@ -7,7 +7,12 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"golang.org/x/sync/semaphore"
 )
+
+// everyone is all of a semaphore that many share.
+const everyone = 1 << 30
 
 // How much one group commit takes: enough to share a sync among all who wait,
 // little enough that the next act never waits long.
@@ -54,9 +59,9 @@ type writer struct {
 	stop    chan struct{}
 	stopped chan struct{}
 	once    sync.Once
-	// rest is held for reading by bulk deeds, and taken by who wants them to
+	// rest is held in part by each bulk deed, and whole by who wants them to
 	// stand back.
-	rest      sync.RWMutex
+	rest      *semaphore.Weighted
 	began     time.Time  // of the group; only run's
 	committed func(lane) // called after each commit
 	latch     *latch
@@ -67,6 +72,7 @@ type writer struct {
 
 func newWriter(t *liteTx, l *latch, committed func(lane)) *writer {
 	w := &writer{t: t, latch: l, urgent: make(chan *deed, groupActs), slow: make(chan *deed), pauses: make(chan func()), committed: committed,
+		rest: semaphore.NewWeighted(everyone),
 		stop: make(chan struct{}), stopped: make(chan struct{})}
 	t.press = w.pressed
 	go w.run()
@@ -84,8 +90,10 @@ func (w *writer) submit(ctx context.Context, l lane, do func(tx) error) error {
 	d := &deed{do: do, done: make(chan struct{})}
 	queue := w.urgent
 	if l == bulk {
-		w.rest.RLock()
-		defer w.rest.RUnlock()
+		if w.rest.Acquire(ctx, 1) != nil {
+			return context.Cause(ctx)
+		}
+		defer w.rest.Release(1)
 		queue = w.slow
 	}
 	select {

@@ -141,7 +141,7 @@ func each(t *testing.T, from, n uint64, f fault, judge func(w *world) (goOn bool
 // from which seed on: a failure prints the seed that shows it.
 func TestSimulation(t *testing.T) {
 	t.Parallel()
-	from, n := seeds(t, 2, 4)
+	from, n := seeds(t, 2, 1000)
 	counts := map[string]int{}
 	bad := 0
 	began := time.Now()

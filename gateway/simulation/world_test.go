@@ -83,9 +83,17 @@ var templateFolder string
 
 func TestMain(m *testing.M) {
 	debug.SetGCPercent(400) // many small lives
-	// The command line may ask for more runs of the state machine.
-	if err := flag.Set("rapid.checks", "5"); err != nil {
-		panic(err)
+	flag.Parse()
+	stories := "30"
+	if testing.Short() {
+		stories = "5"
+	}
+	asked := false
+	flag.Visit(func(f *flag.Flag) { asked = asked || f.Name == "rapid.checks" })
+	if !asked {
+		if err := flag.Set("rapid.checks", stories); err != nil {
+			panic(err)
+		}
 	}
 	code := m.Run()
 	if templateFolder != "" {
