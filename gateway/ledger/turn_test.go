@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// While an erasure waits for a reader, a pass may wait for the erasure: a test's own time must go on, or it would never end.
+// While an erasure waits for a reader, a pass may wait for the erasure: a test's
+// own time must go on, or it would never end.
 func TestTimeGoesOnWhileAReaderIsWaitedFor(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "loa.db")
