@@ -157,10 +157,12 @@ func (ts *texts) sentIn(b BatchID) *text {
 	return ts.batches[b]
 }
 
-// judgeText counts what an answer says of the text.
+// judgeText counts what an answer says of the text. Only a carrier has a filter
+// for all its numbers, which more calls would harden: a push service that takes
+// no such body says so for its own subscriptions, and the others must not wait.
 func (e *Engine) judgeText(l *lane, t *text, p *provider, late bool, err *channels.Error) {
 	refused := err != nil && err.Fault == channels.FaultContent
-	if t == nil || err != nil && !refused || !t.heard(p, late, refused, mono()) {
+	if l.Kind != channels.SMS || t == nil || err != nil && !refused || !t.heard(p, late, refused, mono()) {
 		return
 	}
 	e.m.textStops.WithLabelValues(string(l.Kind), p.name).Inc()

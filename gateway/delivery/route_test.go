@@ -314,3 +314,28 @@ func TestFilteredText(t *testing.T) {
 		})
 	}
 }
+
+// Push services that take no body so large hold nobody up who uses another.
+func TestTooLargeForSomePushServices(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := &book{kind: channels.WebPush, name: "vapid", takes: 20 * time.Millisecond}
+		small := func(to channels.Address) bool { return to.Reveal()[len(to.Reveal())-1] == '7' }
+		b.answer = func(_ int, m channels.Message) (channels.Ack, error) {
+			if small(m.To) {
+				return channels.Ack{}, fault(channels.FaultContent, "413")
+			}
+			return channels.Ack{Outcome: channels.Accepted}, nil
+		}
+		r := newRig(t, nil, Lane{Kind: channels.WebPush, Providers: []Provider{{Sender: b}}, Workers: 4, Window: 64})
+		r.run()
+		began := time.Now()
+		r.send(batch(channels.WebPush, 1, 1000))
+		r.finish(10 * time.Second)
+		r.want(channels.Accepted, 900)
+		r.want(channels.Failed, 100)
+		if took := time.Since(began); took > 5*time.Second {
+			t.Errorf("the others waited %v", took)
+		}
+		r.stop()
+	})
+}

@@ -2,6 +2,7 @@ package faults
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"time"
 
 	"loa/channels"
@@ -202,7 +203,31 @@ func pushRefused(r *run) {
 	if refused[413] != counts[413] {
 		r.Errorf("too large was answered %d times, %d subscriptions say so", refused[413], counts[413])
 	}
-	r.judge(p)
+	// The next alert: who is gone is not called, everybody else is.
+	before := p.Copies()
+	second := p.Alert()
+	p.FinishSome(second, within)
+	p.AwaitApps(second)
+	copies, again := p.Copies(), 0
+	for _, x := range p.People {
+		want := before[x.Address] + 1
+		if gone(x) {
+			want = 0
+		}
+		if copies[x.Address] != want {
+			r.Errorf("somebody on %s (%d) has %d messages after the second alert, want %d", x.Kind, fates[x.Address], copies[x.Address], want)
+		}
+		if x.Kind == channels.WebPush && !gone(x) {
+			again++
+		}
+	}
+	r.note("subscriptions kept and reached again", again)
+	if now := p.PushRefused(); now[404]+now[410] != refused[404]+refused[410] {
+		r.Errorf("%d more calls to subscriptions that are gone", now[404]+now[410]-refused[404]-refused[410])
+	}
+	// The history takes everybody for eligible, those too whom the first alert
+	// found gone; who must be reached is counted above.
+	r.judgeAs(p, rig.Trial{Unknown: []string{"I1"}})
 }
 
 // callbackChaos has the carrier's callbacks come reversed and repeated, and
@@ -224,15 +249,21 @@ func callbackChaos(r *run) {
 		r.Error("no report of a failure came")
 	}
 	counts := map[int]int{}
-	for i, e := range p.Messages() {
-		switch i % 4 {
-		case 0: // late: what came before the end comes again
-			counts[p.Callback(e.Ref, e.SID, "sent", 0, true)]++
-		case 1: // the end once more, three times
-			for range 3 {
-				counts[p.Callback(e.Ref, e.SID, e.Status, e.Code, true)]++
-			}
-		case 2: // forged: whoever was reached was not
+	all := p.Messages()
+	for i, e := range all {
+		type report struct {
+			status string
+			code   int
+		}
+		// What came before the end and the end itself, each again and in an
+		// order of its own for every message.
+		late := []report{{"queued", 0}, {"sent", 0}, {"sent", 0}, {e.Status, e.Code}, {e.Status, e.Code}}
+		rand.New(rand.NewPCG(uint64(i), 45)).Shuffle(len(late), func(a, b int) { late[a], late[b] = late[b], late[a] }) //nolint:gosec // no secret
+		for _, s := range late {
+			counts[p.Callback(e.Ref, e.SID, s.status, s.code, true)]++
+		}
+		switch i % 2 {
+		case 0: // forged: whoever was reached was not
 			if got := p.Callback(e.Ref, e.SID, "undelivered", 30006, false); got != 403 {
 				r.Errorf("a forged callback was answered %d", got)
 			}
@@ -250,7 +281,8 @@ func callbackChaos(r *run) {
 		r.Errorf("%d failed, %d before; %d kept, %d before", got, failed, after.Kept[channels.SMS], before.Kept[channels.SMS])
 	}
 	r.note("callbacks made by the carrier", p.CarrierStats().Called)
-	r.note("forged, late, repeated and unknown besides", len(p.Messages()))
+	r.note("late reports, shuffled by message", fmt.Sprintf("%d messages, %d reports", len(all), counts[204]))
+	r.note("forged or unknown besides", len(all))
 	r.note("lost", after.Lost)
 	r.note("duplicates", after.Second)
 	r.judge(p)

@@ -56,6 +56,7 @@ func carrierKilled(r *run) {
 	if lost > 0 || p.Left(id, channels.Failed) > 0 {
 		r.Errorf("%d lost, %d failed", lost, p.Left(id, channels.Failed))
 	}
+	r.judge(p)
 }
 
 // credentialsRevoked has the carrier refuse our account for a while.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"loa/channels"
+	smpp "loa/channels/sms/smpp/standin"
 	"loa/gateway/historytest"
 )
 
@@ -141,7 +142,38 @@ func (r *Rig) History() (historytest.History, error) {
 	if err != nil {
 		return nil, err
 	}
-	return historytest.Join(h, r.shown(run, installs)), nil
+	return historytest.Join(h, r.shown(run, installs), r.secondBooks(run, numbers)), nil
+}
+
+// secondBooks are the whole messages that the second carrier took. SMPP carries
+// no reference of ours: the run's one alert is what they are of.
+func (r *Rig) secondBooks(run historytest.Run, numbers map[string]int64) historytest.History {
+	r.Helper()
+	if !r.Options.Second {
+		return historytest.Of()
+	}
+	if len(r.submitted) != 1 {
+		r.Fatalf("the second carrier's books cannot tell %d alerts apart", len(r.submitted))
+	}
+	parts, taken := r.SecondParts(), map[string]time.Time{}
+	for _, p := range parts {
+		taken[p.ID] = p.At
+	}
+	var events []historytest.Event
+	for _, m := range smpp.Messages(parts) {
+		if !m.Whole {
+			continue
+		}
+		who := numbers[m.To]
+		if who == 0 {
+			who = -1 // a phantom
+		}
+		events = append(events, historytest.Event{
+			T: run.Place(taken[m.IDs[len(m.IDs)-1]]), Kind: historytest.KindBook, Channel: channels.SMS, Provider: "smpp",
+			Outcome: channels.Accepted.String(), Alert: r.submitted[0], Revision: 1, Recipient: who,
+		})
+	}
+	return historytest.Of(events...)
 }
 
 // shown are the apps' books: every copy that came.
