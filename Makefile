@@ -2,7 +2,7 @@
 # make faults       the fault matrix at its short settings, into docs/faults.md, and many simulated lives
 # make faults-long  the same at full counts, and the soak; goes on where it was stopped
 # make bench  the figures of docs/benchmarks.md, beside their peers
-# make lint   gofmt and golangci-lint (go vet is part of it), pinned in .ci/tools
+# make lint   gofmt and golangci-lint (go vet is part of it), pinned in .ci/tools; the benches build
 
 GO ?= go
 
@@ -39,6 +39,8 @@ faults faults-long:
 lint:
 	@test -z "$$(gofmt -l cmd gateway channels templates configs)" || { gofmt -l cmd gateway channels templates configs; exit 1; }
 	$(GO) tool -modfile=.ci/tools/go.mod golangci-lint run ./...
+	$(GO) vet -C .ci/bench ./...
+	$(GO) vet -C .ci/faults ./...
 
 bench:
 	.ci/bench/run

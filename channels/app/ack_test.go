@@ -234,7 +234,7 @@ func TestClose(t *testing.T) {
 		t.Fatal("close does not end")
 	}
 	t.Logf("closed in %v", time.Since(began))
-	if n := h.connections(); n != 0 {
+	if n := h.Connections(); n != 0 {
 		t.Errorf("%d connections left", n)
 	}
 	if _, resp, err := p.dial(t, nil); err == nil || resp.StatusCode != 503 {

@@ -119,7 +119,7 @@ func TestFloodsAreCutOff(t *testing.T) {
 				break
 			}
 		}
-		eventually(t, name+" to be cut off", func() bool { return p.hub.connections() == 0 })
+		eventually(t, name+" to be cut off", func() bool { return p.hub.Connections() == 0 })
 		if sent < c.least {
 			t.Errorf("%s: the flood did not happen: %d bytes", name, sent)
 		}
@@ -174,7 +174,7 @@ func TestPerAddress(t *testing.T) {
 		t.Errorf("the fourth: %v, %v", resp, err)
 	}
 	_ = in[0].Close()
-	eventually(t, "the place to be free", func() bool { return p.hub.connections() == 2 })
+	eventually(t, "the place to be free", func() bool { return p.hub.Connections() == 2 })
 	if _, _, err := p.dial(t, nil); err != nil {
 		t.Errorf("after one left: %v", err)
 	}
@@ -231,7 +231,7 @@ func TestSilenceEnds(t *testing.T) {
 	if _, _, err := answers.ReadMessage(); !errors.Is(err, errEnough) {
 		t.Errorf("a listener that answers pings was cut off after %d: %v", pings, err)
 	}
-	if n := p.hub.connections(); n != 1 {
+	if n := p.hub.Connections(); n != 1 {
 		t.Errorf("%d connections, want the one that answers", n)
 	}
 }

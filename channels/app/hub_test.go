@@ -254,7 +254,7 @@ func TestSnapshotFails(t *testing.T) {
 	if code := c.closed(); code != 1013 {
 		t.Errorf("close code %d, want 1013", code)
 	}
-	eventually(t, "the connection to be forgotten", func() bool { return p.hub.connections() == 0 })
+	eventually(t, "the connection to be forgotten", func() bool { return p.hub.Connections() == 0 })
 	p.mu.Lock()
 	p.fail = nil
 	p.mu.Unlock()

@@ -32,7 +32,7 @@ func (h *Hub) Describe(to chan<- *prometheus.Desc) {
 
 // Collect tells how the hub is doing.
 func (h *Hub) Collect(to chan<- prometheus.Metric) {
-	to <- prometheus.MustNewConstMetric(connectionsDesc, prometheus.GaugeValue, float64(h.connections()))
+	to <- prometheus.MustNewConstMetric(connectionsDesc, prometheus.GaugeValue, float64(h.Connections()))
 	counter := func(d *prometheus.Desc, n *atomic.Int64, labels ...string) {
 		to <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(n.Load()), labels...)
 	}
@@ -43,7 +43,8 @@ func (h *Hub) Collect(to chan<- prometheus.Metric) {
 	counter(acksDesc, &h.did.acksDropped, "dropped")
 }
 
-func (h *Hub) connections() int {
+// Connections is how many listeners are connected.
+func (h *Hub) Connections() int {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
 	return len(h.conns)

@@ -146,7 +146,15 @@ func newStandinPushCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "push",
 		Short: "A web push service that checks and decrypts what it gets",
-		Args:  cobra.NoArgs,
+		Long: `A web push service that checks what it gets (VAPID, headers, encryption) and
+decrypts it into its books.
+
+  POST /subscribe {"count": 10}   hands out subscriptions, as a browser would: each
+                                  is the "address" of a webpush row of an import
+  GET  /books                     everything taken, one JSON line each
+  GET  /counts                    how many requests were answered with each status
+  POST /faults                    has it answer with a status for a while`,
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return serveStandin(cmd.Context(), cmd.OutOrStdout(), listen, func(base string) (http.Handler, io.Closer, error) {
 				s, err := push.New(push.Options{Seed: seed, Base: base, BooksFile: books, Shares: shares})

@@ -77,7 +77,7 @@ func TestLeadSaysWhatTheTilesSay(t *testing.T) {
 func TestEnglish(t *testing.T) {
 	t.Parallel()
 	_, body := get(t, newWorld().open(t), "/?lang=en")
-	has(t, body, `<html lang="en">`, "[DRILL]", "Who has not been reached?", "13 devices not reached, 2 unknown, for 1,200 the carrier has it", "Storm no. 3 makes landfall", "Risk level 4", "red, very high", "Quang Ninh, Hai Phong")
+	has(t, body, `<html lang="en">`, "[DRILL]", "Who has not been reached?", "13 devices not reached, 2 unknown, for 1,200 the carrier has it", "Storm no. 3 makes landfall", "Risk level 4", "red, very high", "12:00, 7 Sep 2024", "Quang Ninh, Hai Phong", "(3 communes)")
 	w := newWorld()
 	w.cases[0].Submission.Revision.Infos = w.cases[0].Submission.Revision.Infos[:1]
 	_, body = get(t, w.open(t), "/?lang=en")

@@ -54,10 +54,16 @@ func readTexts(files fs.FS) (texts, error) {
 }
 
 // say is a text with its slots filled: say("sys.down", "p", "A", "k", "SMS").
-// Integers are written as the language groups them. Keys are all in the source
+// Integers are written as the language groups them; a key with ".one" after it
+// is of one "n". Keys are all in the source
 // and templates; one that is missing is an error.
 func (w *words) say(key string, slots ...any) (string, error) {
 	text, ok := w.text[key]
+	for i := 0; i+1 < len(slots); i += 2 {
+		if one, found := w.text[key+".one"]; found && slots[i] == "n" && slots[i+1] == 1 {
+			text = one
+		}
+	}
 	if !ok {
 		return "", fmt.Errorf("text %q: not in texts.csv", key)
 	}
@@ -93,12 +99,17 @@ var vietnam = time.FixedZone("+07:00", 7*60*60)
 // clock is the time of day with seconds.
 func clock(t time.Time) string { return t.In(vietnam).Format("15:04:05") }
 
-// moment is the time and date as both languages write them here.
-func moment(t time.Time) string {
+// moment is a time and date: 7/9/2024 in Vietnamese, and in English with the
+// month in letters, which no reader takes for the 9th of July.
+func (w *words) moment(t time.Time) string {
 	if t.IsZero() {
 		return "–"
 	}
-	return t.In(vietnam).Format("15:04, 2/1/2006")
+	layout := "15:04, 2/1/2006"
+	if w.lang == "en" {
+		layout = "15:04, 2 Jan 2006"
+	}
+	return t.In(vietnam).Format(layout)
 }
 
 // fold makes names comparable however they were typed: lower case, no marks,

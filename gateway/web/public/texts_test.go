@@ -47,7 +47,7 @@ func TestTextsAreComplete(t *testing.T) {
 	// Keys that are put together from a word of the rooms.
 	made := regexp.MustCompile(`^(env|level|chan|out)\.`)
 	for key := range vi {
-		if !made.MatchString(key) && !slices.Contains(used, key) {
+		if !made.MatchString(key) && !slices.Contains(used, key) && !slices.Contains(used, strings.TrimSuffix(key, ".one")) {
 			t.Errorf("%s is not used", key)
 		}
 	}

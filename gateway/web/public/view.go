@@ -96,7 +96,7 @@ func (p *Page) view(a ask, s *snapshot, err error) *view {
 		v.Stale = b.t("age.stale", "t", v.At)
 	}
 	if held := s.health.Held; !held.IsZero() {
-		v.Hold = b.t("hold.note", "t", moment(held))
+		v.Hold = b.t("hold.note", "t", b.w.moment(held))
 	}
 	b.alerts()
 	b.system()
@@ -246,7 +246,7 @@ func (b *builder) brief(e *entry) brief {
 
 // state says in plain words where an alert stands.
 func (b *builder) state(e *entry, sum coverage.Cell) string {
-	t := moment(e.EndedAt)
+	t := b.w.moment(e.EndedAt)
 	waiting := sum.Count(channels.Pending) + sum.Count(channels.Sending)
 	expires := e.Submission.Revision.Expires()
 	switch {
@@ -257,7 +257,7 @@ func (b *builder) state(e *entry, sum coverage.Cell) string {
 	case e.State == alert.Ended && e.EndedAt.Before(expires):
 		return b.t("state.cleared", "t", t)
 	case e.State == alert.Ended || !expires.After(b.s.at):
-		return b.t("state.expired", "t", moment(expires))
+		return b.t("state.expired", "t", b.w.moment(expires))
 	case e.cutting:
 		return b.t("state.cutting")
 	case waiting > 0:
@@ -276,7 +276,7 @@ func (b *builder) second(e *entry) string {
 	case s.Waiting == 0:
 		return ""
 	case s.Next.After(b.s.at):
-		return " " + b.t("state.again", "n", s.Waiting, "t", moment(s.Next))
+		return " " + b.t("state.again", "n", s.Waiting, "t", b.w.moment(s.Next))
 	default:
 		return " " + b.t("state.now", "n", s.Waiting)
 	}
@@ -330,12 +330,12 @@ func (b *builder) system() {
 	mode := line{Text: b.t("sys.queue")}
 	switch h.Mode {
 	case "direct":
-		mode = line{Text: b.t("sys.direct", "t", moment(h.Since)), Bad: true}
+		mode = line{Text: b.t("sys.direct", "t", b.w.moment(h.Since)), Bad: true}
 	case "ledger":
 		mode = line{Text: b.t("sys.ledger")}
 	}
 	if !h.Held.IsZero() {
-		mode = line{Text: b.t("sys.hold", "t", moment(h.Held)), Bad: true}
+		mode = line{Text: b.t("sys.hold", "t", b.w.moment(h.Held)), Bad: true}
 	}
 	b.v.System = append(b.v.System, mode)
 	for _, d := range h.Down {
