@@ -342,6 +342,7 @@ func (g *Gateway) openDesk(context.Context) error {
 		Store: loggedDesk{roomyDesk{g.stores.Desk, g.ledger.Room}, g.log}, Authority: g.Account, Expand: g.Areas.Expand,
 		HeadCount: g.Audience.HeadCount, Snapshot: g.Audience.Snapshot,
 		Kinds: g.kinds, Sender: g.cfg.Agency.Sender, Texts: g.Renderer.Rules(),
+		Agency:   []string{g.cfg.Agency.Name, g.cfg.Agency.NameEN, g.cfg.Agency.Contact},
 		Complete: g.complete, Check: g.checkTexts,
 		Wake: g.stored, Ended: g.ended,
 		Now: g.now, Rand: rand.Reader,

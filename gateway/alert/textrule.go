@@ -43,52 +43,62 @@ type TextRule struct {
 // Carries reports whether the act may carry the text.
 func (r TextRule) Carries(a TextAct) bool { return slices.Contains(r.Acts, a) }
 
+// Word is a text that an author has written freely, and the field of the info
+// or revision that holds it.
+type Word struct{ Field, Text string }
+
 // OwnWords lists the words of an info that its author has written freely, each
 // as it reaches channels, apps, the public page or CAP. What comes from a
-// template stands in no author's words.
-func (in *Info) OwnWords() []string {
-	words := []string{in.Event, in.Audience, in.SenderName, in.Contact, in.Web}
+// template stands in no author's words, and neither does a risk level.
+func (in *Info) OwnWords() []Word {
+	words := []Word{{"event", in.Event}, {"audience", in.Audience}, {"senderName", in.SenderName}, {"contact", in.Contact}, {"web", in.Web}}
 	if in.Template == "" {
-		words = append(words, in.Headline, in.Description, in.Instruction)
+		words = append(words, Word{"headline", in.Headline}, Word{"description", in.Description}, Word{"instruction", in.Instruction})
 	}
-	for _, a := range in.Areas {
-		words = append(words, a.Desc)
+	for i := range in.Areas {
+		words = append(words, Word{at("areas", i) + ".desc", in.Areas[i].Desc})
 	}
-	for _, v := range slices.Concat(in.Parameters, in.EventCodes) {
-		words = append(words, v.Name, v.Value)
+	for i, v := range in.Parameters {
+		if v.Name != RiskLevelName {
+			words = append(words, Word{at("parameters", i), v.Name}, Word{at("parameters", i), v.Value})
+		}
 	}
-	for _, r := range in.Resources {
-		words = append(words, r.Desc)
+	for i, v := range in.EventCodes {
+		words = append(words, Word{at("eventCodes", i), v.Name}, Word{at("eventCodes", i), v.Value})
+	}
+	for i := range in.Resources {
+		words = append(words, Word{at("resources", i), in.Resources[i].Desc})
 	}
 	for _, name := range sortedKeys(in.Slots) {
 		if name != "hazard" { // from a fixed list, and held to the alert it is about
-			words = append(words, in.Slots[name])
+			words = append(words, Word{"slots." + name, in.Slots[name]})
 		}
 	}
-	return slices.DeleteFunc(words, func(w string) bool { return w == "" })
+	return slices.DeleteFunc(words, func(w Word) bool { return w.Text == "" })
 }
 
-// OwnWords lists the words of a revision that its author has written freely,
-// but those of its infos.
-func (r *Revision) OwnWords() []string {
-	return append([]string{r.Source, r.Note}, r.Incidents...)
-}
-
-// GraveWords lists the grave dangers that an author's own words speak of.
-func (r *Revision) GraveWords() []string {
-	words := r.OwnWords()
-	for i := range r.Infos {
-		words = append(words, r.Infos[i].OwnWords()...)
+// OwnWords lists the words of a revision that its author has written freely.
+func (r *Revision) OwnWords() []Word {
+	words := []Word{{"source", r.Source}, {"note", r.Note}}
+	for i, s := range r.Incidents {
+		words = append(words, Word{at("incidents", i), s})
 	}
-	return GraveWords(strings.Join(words, ";\n"))
+	for i := range r.Infos {
+		for _, w := range r.Infos[i].OwnWords() {
+			words = append(words, Word{at("infos", i) + "." + w.Field, w.Text})
+		}
+	}
+	return words
 }
 
 // Speaks lists the grave dangers that whoever reads the revision reads of.
 func (r *Revision) Speaks() []string {
-	words := r.OwnWords()
+	var words []string
+	for _, w := range r.OwnWords() {
+		words = append(words, w.Text)
+	}
 	for i := range r.Infos {
-		in := &r.Infos[i]
-		words = append(append(words, in.OwnWords()...), in.Headline, in.Description, in.Instruction)
+		words = append(words, r.Infos[i].Headline, r.Infos[i].Description, r.Infos[i].Instruction)
 	}
 	return GraveWords(strings.Join(words, ";\n"))
 }

@@ -42,6 +42,9 @@ type Options struct {
 	// A text that is not listed is refused.
 	Texts  map[string]alert.TextRule
 	Sender string // CAP sender of what this desk issues
+	// Agency is what Complete writes of who speaks, its names and how to reach it:
+	// the words of no author. An alert that has them says nothing new by them.
+	Agency []string
 	// Complete writes the texts that come from templates, once Sent is set and
 	// before the revision is checked and frozen. It may change infos in place.
 	Complete func(ctx context.Context, r *alert.Revision) error

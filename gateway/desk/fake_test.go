@@ -1,11 +1,13 @@
 package desk
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -132,6 +134,9 @@ type office struct {
 	ended []alert.ID
 }
 
+// agency is a name that speaks of dangers, as those of its kind do.
+const agency = "Ban Chỉ huy Phòng chống lũ quét và sóng thần"
+
 func newOffice(t testing.TB) *office {
 	t.Helper()
 	o := &office{memory: &memory{cases: map[alert.ID]Case{}}, now: start, heads: map[channels.Kind]int{channels.SMS: 600, channels.App: 40, channels.WebPush: 300}}
@@ -152,10 +157,17 @@ func newOffice(t testing.TB) *office {
 		Snapshot: func(context.Context) (int64, error) { return 4711, nil },
 		Kinds:    []channels.Kind{channels.SMS, channels.WebPush},
 		Sender:   "loa@quangninh.example",
+		Agency:   []string{agency, "112"},
 		Texts:    map[string]alert.TextRule{"": anyText},
 		Complete: func(_ context.Context, r *alert.Revision) error {
 			for i := range r.Infos {
-				r.Infos[i].Contact = "112 (" + r.Code + ")"
+				in := &r.Infos[i]
+				in.SenderName, in.Contact = cmp.Or(in.SenderName, agency), cmp.Or(in.Contact, "112")
+				in.Slots = maps.Clone(in.Slots)
+				if in.Slots == nil {
+					in.Slots = map[string]string{}
+				}
+				in.Slots["code"] = r.Code
 			}
 			return nil
 		},

@@ -22,10 +22,13 @@ func TestNobodyAloneRaisesADanger(t *testing.T) {
 		change func(*alert.Info)
 		field  string
 	}{
-		"the template's danger": {func(in *alert.Info) { in.SenderName = "Tin lũ quét" }, "infos[0]"},
-		"people sent away":      {func(in *alert.Info) { in.Contact = "sơ tán ngay" }, "infos[0]"},
-		"letters alike":         {func(in *alert.Info) { in.Contact = "sơ tаn" }, "infos[0]"},
-		"a slot":                {func(in *alert.Info) { in.Slots = map[string]string{"x": "đập đã vỡ"} }, "infos[0]"},
+		"the template's danger": {func(in *alert.Info) { in.SenderName = "Tin lũ quét" }, "infos[0].senderName"},
+		"free words":            {func(in *alert.Info) { in.SenderName = "Đài báo nước đã cạn, ra biển ngay" }, "infos[0].senderName"},
+		"people sent away":      {func(in *alert.Info) { in.Contact = "sơ tán ngay" }, "infos[0].contact"},
+		"a code":                {func(in *alert.Info) { in.EventCodes = []alert.NamedValue{{Name: "x", Value: "y"}} }, "infos[0].eventCodes[0]"},
+		"another hazard":        {func(in *alert.Info) { in.EventCodes = []alert.NamedValue{{Name: alert.HazardName, Value: "tsunami"}} }, "infos[0].eventCodes[0]"},
+		"letters alike":         {func(in *alert.Info) { in.Slots = map[string]string{"x": "sơ tаn"} }, "infos[0].slots.x"},
+		"a slot":                {func(in *alert.Info) { in.Slots = map[string]string{"x": "đập đã vỡ"} }, "infos[0].slots.x"},
 		"another event":         {func(in *alert.Info) { in.Event = "Biển lạ" }, "infos[0].event"},
 		"an audience":           {func(in *alert.Info) { in.Audience = "Mọi người" }, "infos[0].audience"},
 		"an address":            {func(in *alert.Info) { in.Web = "https://loa.example/x" }, "infos[0].web"},
@@ -51,10 +54,27 @@ func TestNobodyAloneRaisesADanger(t *testing.T) {
 		}
 	}
 	whole := of("false", alert.Minor)
-	whole.Event = ""
+	whole.Event, whole.SenderName = "", ""
+	whole.EventCodes = []alert.NamedValue{{Name: alert.HazardName, Value: "rain"}}
 	fix, err := o.Correct(t.Context(), "chi", live.ID, CorrectInput{Reason: "nhầm với lũ quét, sơ tán", Infos: []alert.Info{whole}})
-	if err != nil || fix.State != alert.Approved || fix.Submission.Revision.Note != "" {
+	if err != nil || fix.State != alert.Approved || fix.Submission.Revision.Note != "" || fix.Submission.Revision.Infos[0].SenderName != agency {
 		t.Errorf("a correction as the catalogue has it: %v", err)
+	}
+}
+
+// The agency's own name is nobody's warning, whatever it speaks of; that and
+// every other word is named by its field.
+func TestTheNameOfTheAgencyIsNoWarning(t *testing.T) {
+	t.Parallel()
+	o := catalogued(t)
+	for name, why := range map[string]string{"": "", agency: "", "Tin sóng thần": "infos[0].senderName"} {
+		in := drafted(of("rain", alert.Minor, "22101"))
+		in.Infos[0].SenderName = name
+		c := o.submitted(t, in)
+		_, err := o.Approve(t.Context(), "binh", c.ID, c.Hash, "")
+		if why == "" && err != nil || why != "" && (!errors.Is(err, ErrOwnAlert) || !strings.Contains(err.Error(), why)) {
+			t.Errorf("sender %q: %v", name, err)
+		}
 	}
 }
 

@@ -171,7 +171,8 @@ func (d *Desk) corrections(old *Case) string {
 // a grave danger, whatever else a template has said in passing.
 func (d *Desk) noGraver(field string, in *alert.Info, two bool, story []*Case) error {
 	top, evacuated := alert.Minor, false
-	var spoken, own []string
+	var spoken []string
+	own := slices.Clone(d.o.Agency)
 	for _, c := range story {
 		r := c.Submission.Revision
 		if s := r.Severity(); s.Rank() > top.Rank() {
@@ -182,7 +183,10 @@ func (d *Desk) noGraver(field string, in *alert.Info, two bool, story []*Case) e
 		}
 		for i := range r.Infos {
 			evacuated = evacuated || slices.Contains(r.Infos[i].ResponseTypes, evacuate)
-			own = append(own, r.Infos[i].OwnWords()...)
+			own = append(own, r.Infos[i].Hazard())
+			for _, w := range r.Infos[i].OwnWords() {
+				own = append(own, w.Text)
+			}
 		}
 	}
 	if in.Severity.Rank() > top.Rank() {
@@ -194,37 +198,27 @@ func (d *Desk) noGraver(field string, in *alert.Info, two bool, story []*Case) e
 	if two {
 		return nil // whoever signs it besides its author has read its words
 	}
-	if err := asBefore(field, in, own); err != nil {
-		return err
-	}
-	fresh := slices.DeleteFunc(in.OwnWords(), func(w string) bool { return slices.Contains(own, w) })
-	for _, w := range alert.GraveWords(strings.Join(fresh, ";\n")) {
-		if w == alert.Strange || !slices.Contains(spoken, w) {
-			return &InputError{field, fmt.Sprintf("speaks of %q, of which the message it is about says nothing; a new warning is an update, which two people sign", w)}
-		}
-	}
-	return nil
+	return asBefore(field, in, own, spoken)
 }
 
 const evacuate = alert.ResponseType("Evacuate")
 
 // asBefore refuses new words where a correction or a notice, which one person
-// sends, needs none: no list of words knows every way to raise a danger.
-func asBefore(field string, in *alert.Info, own []string) error {
-	const rule = "must be as in the message it is about; leave it out and it is. New words are an update, which two people sign"
-	for _, f := range []struct{ name, value string }{{"event", in.Event}, {"audience", in.Audience}, {"web", in.Web}} {
-		if f.value != "" && !slices.Contains(own, f.value) {
-			return &InputError{field + "." + f.name, rule}
-		}
-	}
-	for i, p := range in.Parameters {
-		if p.Name != alert.RiskLevelName && (!slices.Contains(own, p.Name) || !slices.Contains(own, p.Value)) {
-			return &InputError{fmt.Sprintf("%s.parameters[%d]", field, i), rule}
-		}
-	}
-	for i, r := range in.Resources {
-		if !slices.Contains(own, r.Desc) {
-			return &InputError{fmt.Sprintf("%s.resources[%d]", field, i), rule}
+// sends, needs none: no list of words knows every way to raise a danger. Own is
+// what may be said again, and spoken what slots may speak of.
+func asBefore(field string, in *alert.Info, own, spoken []string) error {
+	for _, w := range in.OwnWords() {
+		text := w.Field == "headline" || w.Field == "description" || w.Field == "instruction" || strings.HasPrefix(w.Field, "slots.")
+		switch {
+		case slices.Contains(own, w.Text) || strings.HasPrefix(w.Field, "eventCodes") && w.Text == alert.HazardName:
+		case !text:
+			return &InputError{field + "." + w.Field, "must be as in the message it is about; leave it out and it is. New words are an update, which two people sign"}
+		default:
+			for _, danger := range alert.GraveWords(w.Text) {
+				if danger == alert.Strange || !slices.Contains(spoken, danger) {
+					return &InputError{field + "." + w.Field, fmt.Sprintf("speaks of %q, of which the message it is about says nothing; a new warning is an update, which two people sign", danger)}
+				}
+			}
 		}
 	}
 	return nil
@@ -247,8 +241,10 @@ func (d *Desk) grave(r *alert.Revision) string {
 			return "two people sign every " + in.Template
 		}
 	}
-	if words := r.GraveWords(); len(words) > 0 {
-		return fmt.Sprintf("its author's words speak of %q", words[0])
+	for _, w := range r.OwnWords() {
+		if words := alert.GraveWords(w.Text); len(words) > 0 && !slices.Contains(d.o.Agency, w.Text) {
+			return fmt.Sprintf("its author's words in %s speak of %q", w.Field, words[0])
+		}
 	}
 	return ""
 }
