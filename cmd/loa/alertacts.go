@@ -86,16 +86,6 @@ func (f *alertFlags) preview(cmd *cobra.Command, id, file, path string) error {
 	}))
 }
 
-// showCorrection shows what a correction says and how many it is for.
-func showCorrection(out io.Writer, a *api.Alert) {
-	showTexts(out, a)
-	people := headCount(a.Reached)
-	if people == "" {
-		people = "nobody yet"
-	}
-	_, _ = fmt.Fprintf(out, "\nfor those who may have got %s: %s; and for everybody who listens on the app\n", a.Replaces, people)
-}
-
 // followHelp is of the acts that draft what takes the place of an alert.
 const followHelp = `The file is as for "loa alert draft"; "loa alert example --act %s ID" prints
 one that can be submitted as it is. Its text is %s, and its areas

@@ -181,6 +181,19 @@ func showTexts(out io.Writer, a *api.Alert) {
 	}
 }
 
+// showCorrection shows what a correction says and how many it is for.
+func showCorrection(out io.Writer, a *api.Alert) {
+	showTexts(out, a)
+	people := "nobody yet"
+	switch {
+	case a.ReachedUnknown:
+		people = "how many is not known now"
+	case len(a.Reached) > 0:
+		people = headCount(a.Reached)
+	}
+	_, _ = fmt.Fprintf(out, "\nfor those who may have got %s: %s; and for everybody who listens on the app\n", a.Replaces, people)
+}
+
 // outcomes are the columns of a coverage table, in the order of its columns.
 var outcomes = []channels.Outcome{
 	channels.Pending, channels.Sending, channels.Accepted, channels.Delivered, channels.Confirmed,

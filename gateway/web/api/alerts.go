@@ -268,9 +268,9 @@ func (s *server) correct(ctx context.Context, a *act) (int, any, error) {
 	out := whole(c)
 	out.SMS = s.texts(c)
 	if out.Reached, err = s.reached(ctx, a, c); err != nil {
-		// It is sent: an answer that it failed would have it sent again.
+		// An answer that it failed would have a correction that stands made again.
 		s.Log.WarnContext(ctx, "who may have got the corrected alert is not known", "err", err)
-		out.Reached = nil
+		out.Reached, out.ReachedUnknown = nil, true
 	}
 	return http.StatusOK, out, nil
 }

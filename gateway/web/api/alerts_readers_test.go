@@ -26,7 +26,8 @@ func (u *unread) Cells(context.Context, alert.ID, int) ([]coverage.Cell, error) 
 	return nil, errors.New("the ledger is busy")
 }
 
-// What is sent is answered so, though nobody can say to how many.
+// What is sent is answered so, though nobody can say to how many; that, and not
+// that it is nobody, is said of a preview too.
 func TestASentCorrectionIsAnsweredAsSent(t *testing.T) {
 	t.Parallel()
 	d := open(t)
@@ -35,9 +36,11 @@ func TestASentCorrectionIsAnsweredAsSent(t *testing.T) {
 	d.must("POST", path+"/approve", d.other, hash(old.Hash))
 	g, broken := d.gateway, &unread{}
 	d.handler = api.Local(api.Deps{Desk: g.Desk, Account: g.Account, Areas: g.Areas, Coverage: broken, Renderer: g.Renderer, Now: time.Now, Log: slog.New(slog.DiscardHandler)})
-	done := d.must("POST", path+"/correct", d.author, `{"reason":"nhầm","infos":[{"language":"vi-VN","template":"any.correction_false"}]}`)
-	if done.State != "approved" || done.Reached != nil || broken.asked != 1 {
-		t.Errorf("%s, %v, asked %d", done.State, done.Reached, broken.asked)
+	for i, c := range []struct{ query, state string }{{"?preview=true", "draft"}, {"", "approved"}} {
+		done := d.must("POST", path+"/correct"+c.query, d.author, `{"reason":"nhầm","infos":[{"language":"vi-VN","template":"any.correction_false"}]}`)
+		if string(done.State) != c.state || done.Reached != nil || !done.ReachedUnknown || broken.asked != i+1 {
+			t.Errorf("%s, %v, unknown %v, asked %d", done.State, done.Reached, done.ReachedUnknown, broken.asked)
+		}
 	}
 }
 

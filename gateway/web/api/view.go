@@ -36,9 +36,10 @@ type Alert struct {
 	Targets    []Target              `json:"targets,omitempty"` // every commune that is signed; not in lists
 	HeadCount  map[channels.Kind]int `json:"headCount,omitempty"`
 	Unheard    map[channels.Kind]int `json:"unheard,omitempty"` // who has subscribed there on channels that are not configured: nothing goes to them
-	// Reached counts, for a correction just made, who may have got what it is
-	// about; app listeners without an account are not counted.
-	Reached map[channels.Kind]int `json:"reached,omitempty"`
+	// Reached counts, for a correction just made or previewed, who may have got
+	// what it is about; app listeners without an account are not counted.
+	Reached        map[channels.Kind]int `json:"reached,omitempty"`
+	ReachedUnknown bool                  `json:"reachedUnknown,omitempty"` // they could not be counted: no Reached does not mean nobody
 	// OtherReaders counts, by language, who is addressed and reads a language that
 	// the texts do not have: they get the Vietnamese one. Not in lists.
 	OtherReaders map[string]int `json:"otherReaders,omitempty"`
