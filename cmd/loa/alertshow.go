@@ -189,7 +189,7 @@ func showCorrection(out io.Writer, a *api.Alert) {
 	case a.ReachedUnknown:
 		people = "how many is not known now"
 	case len(a.Reached) > 0:
-		people = headCount(a.Reached)
+		people = "at least " + headCount(a.Reached)
 	}
 	_, _ = fmt.Fprintf(out, "\nfor those who may have got %s: %s; and for everybody who listens on the app\n", a.Replaces, people)
 }

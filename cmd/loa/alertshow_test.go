@@ -14,7 +14,7 @@ func TestWhomACorrectionIsFor(t *testing.T) {
 	t.Parallel()
 	for want, a := range map[string]api.Alert{
 		"got old: nobody yet;":                {Replaces: "old"},
-		"got old: sms 3;":                     {Replaces: "old", Reached: map[channels.Kind]int{channels.SMS: 3}},
+		"got old: at least sms 3;":            {Replaces: "old", Reached: map[channels.Kind]int{channels.SMS: 3}},
 		"got old: how many is not known now;": {Replaces: "old", ReachedUnknown: true},
 	} {
 		var out strings.Builder

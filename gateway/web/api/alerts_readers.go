@@ -67,8 +67,10 @@ func (s *server) otherReaders(ctx context.Context, c *desk.Case) (map[string]int
 	return others, nil
 }
 
-// reached counts who may have got what a correction is about: of all that it
-// takes the place of, the most on each channel.
+// reached counts who may have got what a correction is about: at least so many,
+// the most on each channel of all that it takes the place of. It goes to
+// everybody who may have got any of them, each once; who that is, the dispatch
+// finds out.
 func (s *server) reached(ctx context.Context, a *act, c *desk.Case) (map[channels.Kind]int, error) {
 	most := map[channels.Kind]int{}
 	seen := map[alert.ID]bool{}
@@ -80,9 +82,7 @@ func (s *server) reached(ctx context.Context, a *act, c *desk.Case) (map[channel
 		}
 		now := map[channels.Kind]int{}
 		for _, cell := range cells {
-			for _, o := range []channels.Outcome{channels.Sending, channels.Accepted, channels.Ambiguous, channels.Delivered, channels.Confirmed} {
-				now[cell.Kind] += cell.Count(o)
-			}
+			now[cell.Kind] += cell.Reached()
 		}
 		for k, n := range now {
 			most[k] = max(most[k], n)

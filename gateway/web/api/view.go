@@ -36,8 +36,8 @@ type Alert struct {
 	Targets    []Target              `json:"targets,omitempty"` // every commune that is signed; not in lists
 	HeadCount  map[channels.Kind]int `json:"headCount,omitempty"`
 	Unheard    map[channels.Kind]int `json:"unheard,omitempty"` // who has subscribed there on channels that are not configured: nothing goes to them
-	// Reached counts, for a correction just made or previewed, who may have got
-	// what it is about; app listeners without an account are not counted.
+	// Reached is how many at least, for a correction just made or previewed, may
+	// have got what it is about; app listeners without an account are not counted.
 	Reached        map[channels.Kind]int `json:"reached,omitempty"`
 	ReachedUnknown bool                  `json:"reachedUnknown,omitempty"` // they could not be counted: no Reached does not mean nobody
 	// OtherReaders counts, by language, who is addressed and reads a language that
