@@ -144,6 +144,41 @@ func TestCorrect(t *testing.T) {
 	}
 }
 
+// A correction that leaves out how grave the alert is goes to all of its
+// communes: as the gravest of its infos, in whatever order they stand.
+func TestACorrectionIsAsGraveAsTheGravestOfTheAlert(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	in := storm(alert.Extreme, "22101")
+	add := func(lang string, severity alert.Severity, commune string) {
+		next := info(severity, commune)
+		next.Language, next.Event, next.Urgency = lang, lang+string(severity), "Future"
+		in.Infos = append(in.Infos, next)
+	}
+	add("vi-VN", alert.Severe, "22102")
+	add("en-US", alert.Severe, "22102")
+	add("en-US", alert.Extreme, "22101")
+	c := o.approved(t, in)
+	fix := correction()
+	for _, lang := range []string{"en-US", "fr-FR"} {
+		second := fix.Infos[0]
+		second.Language = lang
+		fix.Infos = append(fix.Infos, second)
+	}
+	for i := range fix.Infos {
+		fix.Infos[i].Severity, fix.Infos[i].Urgency, fix.Infos[i].Event = "", "", ""
+	}
+	sent, err := o.Correct(t.Context(), "chi", c.ID, fix)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, event := range []string{"Bão", "en-USExtreme", "Bão"} {
+		if got := sent.Submission.Revision.Infos[i]; got.Severity != alert.Extreme || got.Urgency != "Immediate" || got.Event != event {
+			t.Errorf("infos[%d]: %s, %s, %s", i, got.Severity, got.Urgency, got.Event)
+		}
+	}
+}
+
 func TestCorrectRefuses(t *testing.T) {
 	t.Parallel()
 	o := newOffice(t)

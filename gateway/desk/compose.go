@@ -1,6 +1,7 @@
 package desk
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -202,31 +203,35 @@ func (d *Desk) Submit(ctx context.Context, token channels.Secret, id alert.ID) (
 	return c, d.o.Store.Apply(ctx, Change{Case: *c, From: from, Records: records(rec)})
 }
 
+// gravest is the gravest of the infos that are wanted, the first among equals;
+// nil if none is.
+func gravest(infos []alert.Info, wanted func(*alert.Info) bool) *alert.Info {
+	var top *alert.Info
+	for i := range infos {
+		if in := &infos[i]; wanted(in) && (top == nil || in.Severity.Rank() > top.Severity.Rank()) {
+			top = in
+		}
+	}
+	return top
+}
+
 // asIn gives an info what it leaves out and the revision that it is about has
 // said, in its language if it spoke it: a correction need not be filled in anew.
+// Each of its infos is for every commune, so all are as grave as the gravest of
+// the old, whatever their language.
 func asIn(in *alert.Info, old *alert.Revision) {
-	if len(old.Infos) == 0 {
+	top := gravest(old.Infos, func(*alert.Info) bool { return true })
+	if top == nil {
 		return
 	}
-	was := &old.Infos[0]
-	if i := slices.IndexFunc(old.Infos, func(x alert.Info) bool { return x.Lang() == in.Lang() }); i >= 0 {
-		was = &old.Infos[i]
-	}
+	was := cmp.Or(gravest(old.Infos, func(x *alert.Info) bool { return x.Lang() == in.Lang() }), top)
 	if len(in.Categories) == 0 {
 		in.Categories = was.Categories
 	}
-	if in.Event == "" {
-		in.Event = was.Event
-	}
-	if in.Urgency == "" {
-		in.Urgency = was.Urgency
-	}
-	if in.Severity == "" {
-		in.Severity = was.Severity
-	}
-	if in.Certainty == "" {
-		in.Certainty = was.Certainty
-	}
+	in.Event = cmp.Or(in.Event, was.Event)
+	in.Urgency = cmp.Or(in.Urgency, top.Urgency)
+	in.Severity = cmp.Or(in.Severity, top.Severity)
+	in.Certainty = cmp.Or(in.Certainty, top.Certainty)
 }
 
 // errArea refuses areas where the desk knows them better.
