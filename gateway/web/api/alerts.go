@@ -129,9 +129,7 @@ func (s *server) show(ctx context.Context, a *act) (int, any, error) {
 	detail := a.URL.Query().Get("coverage")
 	switch detail {
 	case "", "communes":
-		if out, err = s.signable(ctx, c); err != nil {
-			return 0, nil, err
-		}
+		out = s.signable(ctx, c)
 	case "channels":
 		out = head(c)
 	default:
@@ -153,25 +151,27 @@ func (s *server) submit(ctx context.Context, a *act) (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	out, err := s.signable(ctx, c)
-	if err != nil {
-		return 0, nil, err
-	}
-	return http.StatusOK, out, nil
+	return http.StatusOK, s.signable(ctx, c), nil
 }
 
-// signable is a case with all that whoever signs it must know.
-func (s *server) signable(ctx context.Context, c *desk.Case) (Alert, error) {
+// signable is a case with all that whoever signs it must know, as far as it can
+// be read now: it is submitted already, and an answer that it failed would have
+// that done again.
+func (s *server) signable(ctx context.Context, c *desk.Case) Alert {
 	out := whole(c)
 	out.SMS, out.Targets, out.Brushed = s.texts(c), s.targets(c), s.brushed(c.Submission.Revision)
 	var err error
 	if out.OtherReaders, err = s.otherReaders(ctx, c); err != nil {
-		return out, err
+		s.Log.WarnContext(ctx, "who reads another language than the texts is not known", "alert", c.ID, "err", err)
 	}
-	if c.Hash != (desk.SubmissionHash{}) {
-		out.TwoPeople, err = s.Desk.NeedsTwo(ctx, c)
+	if c.Hash == (desk.SubmissionHash{}) {
+		return out
 	}
-	return out, err
+	if out.TwoPeople, err = s.Desk.NeedsTwo(ctx, c); err != nil {
+		s.Log.WarnContext(ctx, "whether two people must sign is not known", "alert", c.ID, "err", err)
+		out.TwoPeople = true
+	}
+	return out
 }
 
 func (s *server) approve(ctx context.Context, a *act) (int, any, error) {

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"loa/gateway/alert"
+	"loa/gateway/area"
+	"loa/gateway/audience"
 	"loa/gateway/coverage"
 	"loa/gateway/web/api"
 )
@@ -41,6 +43,38 @@ func TestASentCorrectionIsAnsweredAsSent(t *testing.T) {
 		if string(done.State) != c.state || done.Reached != nil || !done.ReachedUnknown || broken.asked != i+1 {
 			t.Errorf("%s, %v, unknown %v, asked %d", done.State, done.Reached, done.ReachedUnknown, broken.asked)
 		}
+	}
+}
+
+// uncounted is an audience that cannot be counted.
+type uncounted struct {
+	audience.Store
+	asked int
+}
+
+func (u *uncounted) Counts(context.Context, []area.Code, bool) ([]audience.Count, error) {
+	u.asked++
+	return nil, errors.New("the ledger is busy")
+}
+
+// What is submitted is answered so and shown, though nobody can say who reads
+// another language.
+func TestASubmissionIsAnsweredAsSubmitted(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	g, broken := d.gateway, &uncounted{}
+	d.handler = api.Local(api.Deps{
+		Desk: g.Desk, Account: g.Account, Areas: g.Areas, Audience: &audience.Book{Store: broken}, Coverage: g.Coverage,
+		Renderer: g.Renderer, Now: time.Now, Log: slog.New(slog.DiscardHandler),
+	})
+	a := d.submitted("Extreme")
+	for what, a := range map[string]api.Alert{"submit": a, "status": d.must("GET", "/alerts/"+string(a.ID), d.author, "")} {
+		if a.State != "submitted" || a.Hash == "" || !a.TwoPeople || a.OtherReaders != nil {
+			t.Errorf("%s: %+v", what, a)
+		}
+	}
+	if broken.asked != 2 {
+		t.Errorf("counted %d times", broken.asked)
 	}
 }
 

@@ -44,7 +44,7 @@ type Alert struct {
 	// the texts do not have: they get the Vietnamese one. Not in lists.
 	OtherReaders map[string]int `json:"otherReaders,omitempty"`
 	OnHold       time.Time      `json:"onHold,omitzero"`     // since when the ledger is on hold and nothing is sent; not in lists
-	TwoPeople    bool           `json:"twoPeople,omitempty"` // its author alone may not approve it; not in lists
+	TwoPeople    bool           `json:"twoPeople,omitempty"` // its author alone may not approve it, or that could not be told; not in lists
 	Signatures   []Signature    `json:"signatures,omitempty"`
 	Draft        *Draft         `json:"draft,omitempty"`
 	SMS          []Text         `json:"sms,omitempty"`
