@@ -42,9 +42,12 @@ sent and sends nothing.`,
 			}
 			sent := f.sent(cmd, "the correction, approved", wait)
 			return f.send(cmd, args[1], http.MethodPost, path, func(c *client, a *api.Alert) error {
-				if a.State == alert.Submitted {
+				switch {
+				case a.State == alert.Submitted:
 					showUnsigned(cmd.OutOrStdout(), a)
 					return nil
+				case !a.State.Issued():
+					return fmt.Errorf("%s is %s: NOT SENT; correct %s again", a.ID, a.State, args[0])
 				}
 				if a.Draft == nil || wait {
 					return sent(c, a)

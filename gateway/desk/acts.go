@@ -134,8 +134,11 @@ func (d *Desk) tellReached(ctx context.Context, p Person, old *Case, cause dispa
 		if err := d.sameInput(ctx, before, c); err != nil {
 			return nil, err
 		}
-		if before.State != alert.Submitted {
+		switch {
+		case before.State.Issued():
 			return before, nil
+		case before.State != alert.Submitted: // returned or rejected: another key makes another
+			return nil, fmt.Errorf("desk: %s, which the same key has made, is not sent: %w", before.ID, &alert.MoveError{From: before.State, Act: alert.ActApprove})
 		}
 		c = before
 	} else {

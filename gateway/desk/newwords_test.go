@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"loa/channels"
 	"loa/gateway/alert"
 )
 
@@ -135,6 +136,34 @@ func TestACorrectionInNewWordsNeedsTwo(t *testing.T) {
 	}
 	if _, err := o.Edit(t.Context(), "binh", next.ID, drafted(of("false", alert.Minor, "22102"))); !isInput(err, "cause") {
 		t.Errorf("edited: %v", err)
+	}
+}
+
+// A correction that another person has refused is not sent by repeating the
+// call, and is not answered as if it were.
+func TestARefusedCorrectionIsNotAnsweredAsSent(t *testing.T) {
+	t.Parallel()
+	for state, refuse := range map[alert.State]func(*Desk, context.Context, channels.Secret, alert.ID, string) (*Case, error){
+		alert.Returned: (*Desk).Return, alert.Rejected: (*Desk).Reject,
+	} {
+		o := catalogued(t)
+		live := o.approved(t, drafted(of("rain", alert.Minor, "22101")))
+		in := CorrectInput{Infos: []alert.Info{of("detail", alert.Minor)}, Key: "k"}
+		waiting, err := o.Correct(t.Context(), "binh", live.ID, in)
+		if err == nil {
+			_, err = refuse(o.Desk, t.Context(), "chi", waiting.ID, "sai")
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		var move *alert.MoveError
+		if c, err := o.Correct(t.Context(), "binh", live.ID, in); !errors.As(err, &move) || move.From != state || c != nil || len(o.requests) != 1 {
+			t.Errorf("%s: %v, %+v", state, err, c)
+		}
+		in.Key = "k2"
+		if c, err := o.Correct(t.Context(), "binh", live.ID, in); err != nil || c.State != alert.Submitted {
+			t.Errorf("%s: another key: %v", state, err)
+		}
 	}
 }
 
