@@ -2,7 +2,7 @@ package delivery
 
 import (
 	"context"
-	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -10,12 +10,12 @@ import (
 // is about to start, not before: what was granted to a call that starts later
 // would start together with what is granted then, here or on another node.
 type gate struct {
-	mu      sync.Mutex
-	waiting int         // calls that wait for leave
-	left    int         // of what was granted at at
-	at      time.Time   // monotonic
-	next    time.Time   // nothing is asked for before
-	starts  []time.Time // of the last second, oldest first
+	turn    chan struct{} // held by the one call that looks, or asks for all
+	waiting atomic.Int32  // calls that wait for leave
+	left    int           // of what was granted at at
+	at      time.Time     // monotonic
+	next    time.Time     // nothing is asked for before
+	starts  []time.Time   // of the last second, oldest first
 }
 
 const (
@@ -77,9 +77,12 @@ func (c *call) leave() {
 // may gives one of the waiting calls leave to start now, or says how long there
 // is no point in asking again.
 func (p *provider) may(ctx context.Context, shared Rate, wall time.Time) (bool, time.Duration) {
-	g, now := &p.gate, mono()
-	g.mu.Lock()
-	defer g.mu.Unlock()
+	g := &p.gate
+	if !g.taken(ctx) {
+		return false, 0
+	}
+	defer func() { <-g.turn }()
+	now := mono()
 	if wait := g.full(p.most(), now); wait > 0 {
 		return false, wait
 	}
@@ -88,7 +91,7 @@ func (p *provider) may(ctx context.Context, shared Rate, wall time.Time) (bool, 
 		if wait := g.next.Sub(now); wait > 0 {
 			return false, wait
 		}
-		granted, wait := p.rated(ctx, shared, max(1, g.waiting), now, wall)
+		granted, wait := p.rated(ctx, shared, max(1, int(g.waiting.Load())), now, wall)
 		now = mono()
 		if granted == 0 {
 			g.next = now.Add(wait)
@@ -102,7 +105,7 @@ func (p *provider) may(ctx context.Context, shared Rate, wall time.Time) (bool, 
 }
 
 // full says how long no call may start because as many have in the last second
-// as any second may see: 1.05 times the limit. The caller holds mu.
+// as any second may see: 1.05 times the limit. The caller holds the turn.
 func (g *gate) full(perSecond int, now time.Time) time.Duration {
 	n := 0
 	for n < len(g.starts) && now.Sub(g.starts[n]) >= time.Second {
@@ -115,11 +118,23 @@ func (g *gate) full(perSecond int, now time.Time) time.Duration {
 	return 0
 }
 
-// enter counts one more or less that waits.
-func (g *gate) enter(n int) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.waiting += n
+// taken takes the turn, unless another call has it for so long that this one
+// should look whether it still may start.
+func (g *gate) taken(ctx context.Context) bool {
+	select {
+	case g.turn <- struct{}{}:
+		return true
+	default:
+	}
+	t := time.NewTimer(gateLook)
+	defer t.Stop()
+	select {
+	case g.turn <- struct{}{}:
+		return true
+	case <-t.C:
+	case <-ctx.Done():
+	}
+	return false
 }
 
 // admit waits until the provider's rate lets one call start. Meanwhile, and
@@ -128,8 +143,8 @@ func (e *Engine) admit(ctx context.Context, p *provider, barred func() bounce) b
 	if p.perSecond <= 0 && !p.slowed.Load() {
 		return made
 	}
-	p.gate.enter(1)
-	defer p.gate.enter(-1)
+	p.gate.waiting.Add(1)
+	defer p.gate.waiting.Add(-1)
 	for {
 		ok, wait := p.may(ctx, e.shared(), e.opt.Now())
 		if !ok && !pausedFor(ctx, min(wait, gateLook)) {

@@ -69,6 +69,42 @@ func TestRateWhileCommitsAreUneven(t *testing.T) {
 	}
 }
 
+// sleepy answers after a while that it has no answer.
+type sleepy struct{ asked atomic.Int64 }
+
+func (s *sleepy) Take(context.Context, string, int, int, time.Time) (int, time.Duration, error) {
+	s.asked.Add(1)
+	time.Sleep(250 * time.Millisecond)
+	return 0, 0, context.DeadlineExceeded
+}
+
+// A shared budget that hardly answers takes little of the rate, and a stop is
+// heard by the calls that wait for it.
+func TestBudgetAnswersLate(t *testing.T) {
+	const limit, seconds = 100, 20
+	bubble(t, func(t *testing.T) {
+		b := &book{kind: channels.SMS, name: "standin", takes: 20 * time.Millisecond}
+		l := smsLane(b)
+		l.Providers[0].PerSecond = limit
+		shared := &sleepy{}
+		r := newRig(t, func(o *Options) { o.Rate = shared }, l)
+		r.run()
+		for i := range int64(4) {
+			r.send(batch(channels.SMS, 1+1000*i, 1000))
+		}
+		time.Sleep(seconds * time.Second)
+		calls := b.made()
+		checkRate(t, calls, limit*105/100)
+		if len(calls) < limit*seconds*55/100 {
+			t.Errorf("%d calls in %d s at %d a second", len(calls), seconds, limit)
+		}
+		if n := shared.asked.Load(); n < seconds {
+			t.Errorf("asked %d times only", n)
+		}
+		r.stop()
+	})
+}
+
 // Several gateways that share a provider's limit keep to it together, whenever
 // each of them gets to start what it was granted.
 func TestGatewaysShareARate(t *testing.T) {

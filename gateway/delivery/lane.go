@@ -150,7 +150,7 @@ func newProviders(l Lane, o *Options, m *metrics) []*provider {
 	fresh := func(name string) *provider {
 		return &provider{
 			name: name, nodes: o.Nodes, jitter: o.Jitter, pace: pace{part: 1, at: now}, tokens: bucket{at: now},
-			breaker: newBreaker(Breaker{}, o.Jitter), counts: m.sendsOf(l.Kind, name),
+			breaker: newBreaker(Breaker{}, o.Jitter), counts: m.sendsOf(l.Kind, name), gate: gate{turn: make(chan struct{}, 1)},
 		}
 	}
 	if l.Broadcaster != nil {

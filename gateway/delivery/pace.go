@@ -185,7 +185,15 @@ func (p *provider) overflowed(now time.Time) {
 	}
 }
 
-// rated asks the provider's rate for up to n calls that start now.
+// An answer of the shared budget that takes longer than the line lasts leaves
+// the provider idle: the node keeps to its own share then, and asks again later.
+const (
+	slowAnswer = time.Second / lineParts
+	aloneFor   = 500 * time.Millisecond
+)
+
+// rated asks the provider's rate for up to n calls that start now. One call at a
+// time may.
 func (p *provider) rated(ctx context.Context, shared Rate, n int, now, wall time.Time) (int, time.Duration) {
 	p.mu.Lock()
 	slowed := p.slowed.Load()
@@ -202,8 +210,13 @@ func (p *provider) rated(ctx context.Context, shared Rate, n int, now, wall time
 	}
 	p.mu.Unlock()
 	own := limit / float64(p.nodes)
-	if shared != nil {
-		if granted, wait, err := shared.Take(ctx, p.name, int(limit), n, wall); err == nil {
+	if shared != nil && !now.Before(p.alone) {
+		granted, wait, err := shared.Take(ctx, p.name, int(limit), n, wall)
+		answered := mono()
+		if took := answered.Sub(now); took >= slowAnswer {
+			p.alone = answered.Add(aloneFor)
+		}
+		if err == nil {
 			p.mu.Lock()
 			p.tokens.spend(own, granted, now)
 			p.mu.Unlock()
