@@ -189,6 +189,16 @@ func TestADryRunSendsNothing(t *testing.T) {
 func TestTheCorrectionOfNoDanger(t *testing.T) {
 	t.Parallel()
 	o := catalogued(t)
+	for template, by := range map[string]string{"outage": "false", "rain": "false", "": "false", "clear": "clear.false", "false": "clear.false", "clear.false": "false"} {
+		c := &Case{State: alert.Approved, Submission: Submission{Revision: &alert.Revision{Status: alert.Actual, Infos: []alert.Info{of(template, alert.Minor)}}}}
+		if got := o.CorrectedBy(c); got != by {
+			t.Errorf("%q is taken back by %q, want %q", template, got, by)
+		}
+		c.Submission.Revision.Status = alert.Test
+		if got := o.CorrectedBy(c); got != "" {
+			t.Errorf("%q, as a test: %q", template, got)
+		}
+	}
 	live := o.approved(t, drafted(of("outage", alert.Minor, "22101")))
 	for _, wrong := range []string{"detail", "clear.false"} {
 		_, err := o.Correct(t.Context(), "chi", live.ID, CorrectInput{Infos: []alert.Info{of(wrong, alert.Minor)}})

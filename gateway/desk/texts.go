@@ -166,6 +166,17 @@ func (d *Desk) corrections(old *Case) string {
 	}
 }
 
+// CorrectedBy is the text of the catalogue by which one person takes back what
+// was sent, "" if there is none: no text of an act says that it is a test.
+func (d *Desk) CorrectedBy(c *Case) string {
+	if !c.State.Issued() || c.Submission.Revision.Status == alert.Test {
+		return ""
+	}
+	means := d.means(c)
+	first, _, _ := strings.Cut(d.texts(func(r alert.TextRule) bool { return r.Carries(alert.TextCorrect) && corrects(r, means) && !r.Two }), ", ")
+	return first
+}
+
 // noGraver refuses a text to those who were reached that warns of more than
 // they were warned of. Only what two people have signed counts as a warning of
 // a grave danger, whatever else a template has said in passing.

@@ -160,6 +160,7 @@ func (s *server) submit(ctx context.Context, a *act) (int, any, error) {
 func (s *server) signable(ctx context.Context, c *desk.Case) Alert {
 	out := whole(c)
 	out.SMS, out.Targets, out.Brushed = s.texts(c), s.targets(c), s.brushed(c.Submission.Revision)
+	out.CorrectedBy = s.Desk.CorrectedBy(c)
 	var err error
 	if out.OtherReaders, err = s.otherReaders(ctx, c); err != nil {
 		s.Log.WarnContext(ctx, "who reads another language than the texts is not known", "alert", c.ID, "err", err)
