@@ -43,8 +43,8 @@ type Alert struct {
 	// OtherReaders counts, by language, who is addressed and reads a language that
 	// the texts do not have: they get the Vietnamese one. Not in lists.
 	OtherReaders map[string]int `json:"otherReaders,omitempty"`
-	OnHold       time.Time      `json:"onHold,omitzero"`     // since when the ledger is on hold and nothing is sent; not in lists
-	TwoPeople    bool           `json:"twoPeople,omitempty"` // its author alone may not approve it, or that could not be told; not in lists
+	OnHold       time.Time      `json:"onHold,omitzero"`       // since when the ledger is on hold and nothing is sent; not in lists
+	TwoPeople    bool           `json:"twoPeople,omitempty"`   // its author alone may not approve it, or that could not be told; not in lists
 	CorrectedBy  string         `json:"correctedBy,omitempty"` // the text by which one person takes it back: "any.correction_false"; not in lists
 	Signatures   []Signature    `json:"signatures,omitempty"`
 	Draft        *Draft         `json:"draft,omitempty"`
