@@ -32,13 +32,13 @@ func memoryCapped(r *run) {
 	node.Limit(unix.RLIMIT_AS, reserved+64*mib)
 	greatRequests(r, p, 64)
 	restarts, marked := 0, 0
-	if hasEnded(node) {
-		marked += p.Open(node, historytest.Monotonic())
-		restarts++
-		node.Serve()
-	}
 	most := uint64(0)
 	rig.Eventually(r, within, "all to be taken", func() (bool, string) {
+		if hasEnded(node) { // it may take its time to say what it died of
+			marked += p.Open(node, historytest.Monotonic())
+			restarts++
+			node.Serve()
+		}
 		resident, _ := node.Memory()
 		most = max(most, resident)
 		taken := p.Taken()

@@ -240,7 +240,7 @@ func (r *Rig) AwaitTakeover(n *Node, at int64, within time.Duration) (batches in
 	}
 	batches = len(held)
 	busy := r.pulse()
-	next := time.Now()
+	next, since := time.Now(), at // the carrier has had room since
 	Eventually(r, 3*time.Minute, "what "+n.Name+" held to be taken over", func() (bool, string) {
 		if time.Now().Before(next) {
 			return false, "not looked yet"
@@ -255,9 +255,12 @@ func (r *Rig) AwaitTakeover(n *Node, at int64, within time.Duration) (batches in
 				delete(held, e.Batch)
 			}
 		}
-		atRate := busy()
-		if waited := time.Duration(historytest.Monotonic() - at); len(held) > 0 && waited > within && !atRate {
-			r.Fatalf("%d batches of %d that %s held were not taken over in %v, and the carrier had room", len(held), batches, n.Name, waited)
+		now := historytest.Monotonic()
+		if busy() {
+			since = now
+		}
+		if waited := time.Duration(now - since); len(held) > 0 && waited > within {
+			r.Fatalf("%d batches of %d that %s held were not taken over in %v in which the carrier had room", len(held), batches, n.Name, waited)
 		}
 		return len(held) == 0, fmt.Sprintf("%d batches of %d are not", len(held), batches)
 	})
