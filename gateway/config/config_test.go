@@ -98,6 +98,7 @@ func TestLoadRefuses(t *testing.T) {
 		"a text for a count": {"window: 64", "window: many", "19:13: channels[0].window: a number is expected, not text"},
 		"a huge number":      {"addr: 127.0.0.1:6379", "db: 99999999999999999999", "redis.db: the number is too large"},
 		"a word for a time":  {"resend_after: 90s", "resend_after: soon", "16:17: delivery.resend_after: a duration is expected"},
+		"one of two times":   {"  short_en: Quang Ninh Civil Defence\ndelivery:\n  resend_after: 90s", "  short_en: '10'\ndelivery:\n  resend_after: '10'", "loa.yaml: a duration is expected, as 90s"},
 		"unknown route key":  {"window: 64", "prefix: '+8496'", "loa.yaml:19:5"},
 		"two redis":          {"addr: 127.0.0.1:6379", "db: 1", "redis"},
 		"not yaml":           {"data: ./data", "data: [", "loa.yaml"},

@@ -16,16 +16,20 @@ import (
 func at(path string, body ast.Node, err error) error {
 	var ye yaml.Error
 	if !errors.As(err, &ye) || ye.GetToken() == nil {
-		if n := culprit(body, err); n != nil {
-			return fmt.Errorf("%s: %s: a duration is expected, as 90s or 10m", position(path, n), strings.TrimPrefix(n.GetPath(), "$."))
+		if !strings.HasPrefix(err.Error(), "time: ") {
+			return fmt.Errorf("%s: the file is not valid", path)
 		}
-		return fmt.Errorf("%s: the file is not valid", path)
+		const rule = "a duration is expected, as 90s or 10m"
+		if all := refused(body, err); len(all) == 1 {
+			return fmt.Errorf("%s: %s: %s", position(path, all[0]), strings.TrimPrefix(all[0].GetPath(), "$."), rule)
+		}
+		return fmt.Errorf("%s: %s", path, rule)
 	}
 	text := ye.GetMessage()
 	if rule := kindRule(err); rule != "" {
 		text = rule
-		if n := find(body, func(n ast.Node) bool { return n.GetToken() == ye.GetToken() }); n != nil {
-			text = strings.TrimPrefix(n.GetPath(), "$.") + ": " + rule
+		if all := find(body, func(n ast.Node) bool { return n.GetToken() == ye.GetToken() }); len(all) > 0 {
+			text = strings.TrimPrefix(all[0].GetPath(), "$.") + ": " + rule
 		}
 	}
 	p := ye.GetToken().Position
@@ -100,21 +104,17 @@ func yamlKind(t ast.NodeType) string {
 	}
 }
 
-// culprit is the value that time.ParseDuration refuses; its error, which has no
-// position, ends with that value. It is nil if that is not the fault.
-func culprit(body ast.Node, err error) ast.Node {
-	text := err.Error()
-	if !strings.HasPrefix(text, "time: ") {
-		return nil
-	}
+// refused lists the values that time.ParseDuration may have refused; its error,
+// which has no position, ends with the value.
+func refused(body ast.Node, err error) []ast.Node {
 	return find(body, func(n ast.Node) bool {
 		s, ok := n.(*ast.StringNode)
-		return ok && s.Value != "" && strings.HasSuffix(text, strconv.Quote(s.Value))
+		return ok && strings.HasSuffix(err.Error(), strconv.Quote(s.Value))
 	})
 }
 
-// find gives the first node below body that fits; nil if none does.
-func find(body ast.Node, fits func(ast.Node) bool) ast.Node {
+// find lists the nodes of body that fit, in the order of the file.
+func find(body ast.Node, fits func(ast.Node) bool) []ast.Node {
 	if body == nil {
 		return nil
 	}
@@ -125,16 +125,13 @@ func find(body ast.Node, fits func(ast.Node) bool) ast.Node {
 
 type finder struct {
 	fits  func(ast.Node) bool
-	found ast.Node
+	found []ast.Node
 }
 
-// Visit goes on until a node fits.
+// Visit keeps a node that fits.
 func (f *finder) Visit(n ast.Node) ast.Visitor {
-	if f.found == nil && f.fits(n) {
-		f.found = n
-	}
-	if f.found != nil {
-		return nil
+	if f.fits(n) {
+		f.found = append(f.found, n)
 	}
 	return f
 }
