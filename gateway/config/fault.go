@@ -43,9 +43,9 @@ func kindRule(err error) string {
 	var big *yaml.OverflowError
 	switch {
 	case errors.As(err, &kind):
-		return fmt.Sprintf("%s is expected, not %s", goKind(kind.DstType), goKind(kind.SrcType))
+		return fmt.Sprintf("%s is expected, not %s", kindName(kind.DstType), kindName(kind.SrcType))
 	case errors.As(err, &node):
-		return fmt.Sprintf("%s is expected, not %s", yamlKind(node.Expected), yamlKind(node.Actual))
+		return fmt.Sprintf("%s is expected, not %s", kindName(goTypes[node.Expected]), kindName(goTypes[node.Actual]))
 	case errors.As(err, &big):
 		return "the number is too large"
 	default:
@@ -53,52 +53,34 @@ func kindRule(err error) string {
 	}
 }
 
-const (
-	aMapping = "a block of keys"
-	aList    = "a list"
-	aText    = "text"
-	aNumber  = "a number"
-	aBool    = "true or false"
-)
+// goTypes are the values of a file as Go types.
+var goTypes = map[ast.NodeType]reflect.Type{
+	ast.MappingType: reflect.TypeFor[struct{}](), ast.MappingValueType: reflect.TypeFor[struct{}](), ast.SequenceType: reflect.TypeFor[[]any](),
+	ast.StringType: reflect.TypeFor[string](), ast.LiteralType: reflect.TypeFor[string](), ast.BoolType: reflect.TypeFor[bool](),
+	ast.IntegerType: reflect.TypeFor[int](), ast.FloatType: reflect.TypeFor[float64](), ast.InfinityType: reflect.TypeFor[float64](), ast.NanType: reflect.TypeFor[float64](),
+	ast.TagType: reflect.TypeFor[any](),
+}
 
-func goKind(t reflect.Type) string {
+// kindName is what a kind of value is called; no type is that of null.
+func kindName(t reflect.Type) string {
 	if t == nil {
 		return "nothing"
 	}
 	switch t.Kind() {
 	case reflect.Pointer:
-		return goKind(t.Elem())
+		return kindName(t.Elem())
 	case reflect.String:
-		return aText
+		return "text"
 	case reflect.Bool:
-		return aBool
+		return "true or false"
 	case reflect.Slice, reflect.Array:
-		return aList
+		return "a list"
 	case reflect.Map, reflect.Struct:
-		return aMapping
+		return "a block of keys"
 	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64,
 		reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64,
 		reflect.Float32, reflect.Float64:
-		return aNumber
-	default:
-		return "another kind of value"
-	}
-}
-
-func yamlKind(t ast.NodeType) string {
-	switch t {
-	case ast.MappingType, ast.MappingValueType:
-		return aMapping
-	case ast.SequenceType:
-		return aList
-	case ast.StringType, ast.LiteralType:
-		return aText
-	case ast.IntegerType, ast.FloatType:
-		return aNumber
-	case ast.BoolType:
-		return aBool
-	case ast.NullType:
-		return "nothing"
+		return "a number"
 	default:
 		return "another kind of value"
 	}
