@@ -51,6 +51,7 @@ func (l *login) run(ctx context.Context) {
 }
 
 // ask asks once. A refusal counts at once; no answer counts when it is the second.
+// That we ask too often, as in a send to many, says nothing of our account.
 func (l *login) ask(ctx context.Context) (proved bool) {
 	bound, cancel := context.WithTimeout(ctx, loginBound)
 	defer cancel()
@@ -67,6 +68,8 @@ func (l *login) ask(ctx context.Context) (proved bool) {
 		return true
 	case known.Fault == channels.FaultProvider:
 		l.failed, l.seen = 0, Fault(l.Part, ProviderDown, fmt.Sprintf("%s refuses our account%s: it was asked without sending anything.", l.Provider, coded(known.Code)))
+	case known.Fault == channels.FaultThrottled:
+		return l.failed == 0 && l.seen.State != Bad
 	default:
 		if l.failed++; l.failed >= 2 {
 			l.seen = Fault(l.Part, BreakerOpen, fmt.Sprintf("%s does not say that our account is good%s: it was asked without sending anything.", l.Provider, coded(known.Code)))

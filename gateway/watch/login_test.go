@@ -41,7 +41,8 @@ func (a *account) times() int {
 
 // Credentials that are revoked are found within the period without a send, told
 // once as long as they are, though the engine finds the same, and their return
-// is told; a provider that once does not answer wakes nobody.
+// is told; a provider that once does not answer wakes nobody, and one that is asked
+// too often tells nothing.
 func TestLogins(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -79,15 +80,27 @@ func TestLogins(t *testing.T) {
 			t.Fatalf("for one missing answer: %+v", pages)
 		}
 
+		throttled := &channels.Error{Fault: channels.FaultThrottled, Code: "20429"}
+		a.is(throttled)
+		n := a.times()
+		look(time.Hour)
+		if n = a.times() - n; n < 11 || n > 13 || len(pages) > 0 {
+			t.Fatalf("throttled for an hour: asked %d times, %+v", n, pages)
+		}
+
 		a.is(&channels.Error{Fault: channels.FaultProvider, Code: "401"})
 		began := time.Now()
 		look(loginEvery + lookEvery)
 		mu.Lock()
 		engine = Fault(part, ProviderDown, "twilio refuses our account (401): nothing goes out through it.")
 		mu.Unlock()
-		look(50 * time.Minute)
+		look(45 * time.Minute)
 		if len(pages) != 1 || pages[0].Cause != ProviderDown || pages[0].Resolved || pages[0].At.Sub(began) > loginEvery+lookEvery || pages[0].Parts[0].Part != part {
 			t.Fatalf("revoked: %+v", pages)
+		}
+		a.is(throttled)
+		if look(10 * loginAgain); len(pages) != 1 {
+			t.Fatalf("revoked, then throttled: %+v", pages)
 		}
 		a.is(nil)
 		mu.Lock()
