@@ -46,10 +46,7 @@ func providerPart(k channels.Kind, provider string) string {
 }
 
 func providerDown(name string, d delivery.Down) watch.Part {
-	code := ""
-	if d.Code != "" {
-		code = " (" + d.Code + ")"
-	}
+	code := watch.Coded(d.Code)
 	if d.Fault == channels.FaultProvider {
 		return watch.Fault(name, watch.ProviderDown, fmt.Sprintf("%s refuses our account or is closed to us%s: nothing goes out through it.", d.Provider, code))
 	}

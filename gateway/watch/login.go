@@ -67,18 +67,19 @@ func (l *login) ask(ctx context.Context) (proved bool) {
 		l.failed, l.seen = 0, Fine(l.Part)
 		return true
 	case known.Fault == channels.FaultProvider:
-		l.failed, l.seen = 0, Fault(l.Part, ProviderDown, fmt.Sprintf("%s refuses our account%s: it was asked without sending anything.", l.Provider, coded(known.Code)))
+		l.failed, l.seen = 0, Fault(l.Part, ProviderDown, fmt.Sprintf("%s refuses our account%s: it was asked without sending anything.", l.Provider, Coded(known.Code)))
 	case known.Fault == channels.FaultThrottled:
 		return l.failed == 0 && l.seen.State != Bad
 	default:
 		if l.failed++; l.failed >= 2 {
-			l.seen = Fault(l.Part, BreakerOpen, fmt.Sprintf("%s does not say that our account is good%s: it was asked without sending anything.", l.Provider, coded(known.Code)))
+			l.seen = Fault(l.Part, BreakerOpen, fmt.Sprintf("%s does not say that our account is good%s: it was asked without sending anything.", l.Provider, Coded(known.Code)))
 		}
 	}
 	return false
 }
 
-func coded(code string) string {
+// Coded is a provider's error code, possibly none, as the text of a part says it.
+func Coded(code string) string {
 	if code == "" {
 		return ""
 	}
