@@ -183,11 +183,11 @@ func newAlertApproveCommand(f *alertFlags) *cobra.Command {
 		Use:   "approve ID --hash HASH",
 		Short: "Sign a submission and send it",
 		Long: `Signs exactly the text, area and head-count whose hash is given, and sends them.
-An Actual alert of a grave danger needs another person than its author: one that
-is Severe or Extreme, states a risk level of 3 or higher, warns of a storm, a
-tsunami, a flash flood or a dam, sends people from their homes, is in its
-author's own words, or takes the place of such an alert. Repeating the command
-has no second effect.`,
+An Actual alert needs another person than its author if it is Severe or Extreme,
+states a risk level of 3 or higher, or sends people from their homes; if
+templates/acts.csv has two people sign its text, or it is in its author's own
+words; if it names a grave danger in its event, area or notes; or if it takes the
+place of such an alert. Repeating the command has no second effect.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			doc := map[string]string{"hash": hash}
