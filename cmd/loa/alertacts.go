@@ -25,7 +25,7 @@ file has a reason and infos without areas. Which message the text is about (its
 code, hazard and when it was issued) Loa writes itself, and what an info leaves
 out (categories, event, urgency, severity, certainty) is as in the alert:
 
-` + exampleCorrection + `
+  ` + strings.ReplaceAll(strings.TrimSpace(correctionFile("phát nhầm trong buổi diễn tập", "any.correction_false", []string{"vi-VN"}, nil)), "\n", "\n  ") + `
 
 The texts are any.correction_false, for a warning that should not have been sent,
 any.correction_detail, for one with a wrong detail, and
@@ -91,7 +91,7 @@ func (f *alertFlags) preview(cmd *cobra.Command, id, file, path string) error {
 
 // followHelp is of the acts that draft what takes the place of an alert.
 const followHelp = `The file is as for "loa alert draft"; "loa alert example --act %s ID" prints
-one that can be submitted as it is. Its text is %s, and its areas
+one to start from. Its text is %s, and its areas
 hold every commune of the old alert. Which message it is about (its code, hazard
 and when it was issued) Loa writes itself. The old alert stands until the new one
 is submitted and approved like any other.`

@@ -4,6 +4,10 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
+
+	"loa/gateway/alert"
+	"loa/gateway/web/api"
 )
 
 // Every act's example is taken as it is printed, in both languages, and each
@@ -36,12 +40,17 @@ func TestExamplesOfTheActs(t *testing.T) {
 	}
 	sign(submitted)
 
-	detail := must(t, "alert", "correct", id, write(t, filepath.Join(dir, "detail.yaml"), "reason: sai giờ\ninfos:\n  - {language: vi-VN, template: any.correction_detail, slots: {wrong: gió cấp 10, right: gió cấp 9}}\n"))
+	again := []string{"alert", "correct", id, filepath.Join(dir, "detail.yaml"), "--key", "k"}
+	detail := must(t, "alert", "correct", id, "--key", "k", write(t, filepath.Join(dir, "detail.yaml"), "reason: sai giờ\ninfos:\n  - {language: vi-VN, template: any.correction_detail, slots: {wrong: gió cấp 10, right: gió cấp 9}}\n"))
 	for _, want := range []string{"is NOT SENT", "another person signs it with:\n  loa alert approve ", id + " stands until then", "any.correction_false, or stops it", "gió cấp 9"} {
 		if !strings.Contains(detail, want) {
 			t.Errorf("a correction in its author's words: no %q in\n%s", want, detail)
 		}
 	}
+
+	refused, _, _ := strings.Cut(detail, " ")
+	must(t, "alert", "reject", refused, "--reason", "sai", "--token-file", write(t, filepath.Join(dir, "other.token"), other))
+	fails(t, "is not sent: an alert that is rejected cannot be approved", again...)
 
 	for _, act := range []string{"update", "all-clear"} {
 		file := write(t, filepath.Join(dir, act+".yaml"), must(t, "alert", "example", "--act", act, id))
@@ -72,5 +81,90 @@ func TestExamplesOfTheActs(t *testing.T) {
 	}
 	fails(t, "empty", "alert", "draft", write(t, filepath.Join(dir, "empty.yaml"), "# nothing\n"))
 	fails(t, "--act needs the ID", "alert", "example", "--act", "update")
+	if help := must(t, "alert", "approve", "--help"); !strings.Contains(help, "templates/acts.csv has two people sign its text") {
+		t.Errorf("who must sign:\n%s", help)
+	}
+	fails(t, "an example for an alert needs --act", "alert", "example", id)
 	fails(t, "one of correct, update, all-clear", "alert", "example", "--act", "stop", id)
+}
+
+const ownWords = `status: Actual
+kinds: [app]
+infos:
+  - language: vi-VN
+    headline: Sườn đồi nứt
+    description: Vết nứt dài 20 m.
+    categories: [Geo]
+    event: Vết nứt
+    urgency: Expected
+    severity: Moderate
+    certainty: Likely
+    expires: "END"
+    areas:
+      - codes: ["06673"]
+`
+
+// What an alert does not tell its examples leave empty, and say so; what else
+// they print is taken.
+func TestExamplesOfWhatTheAlertDoesNotTell(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("LOA_CONFIG", drill(t, dir, "http://127.0.0.1:8091"))
+	other := write(t, filepath.Join(dir, "other.token"), must(t, "person", "add", "Trần Văn Duyệt", "--territory", "22"))
+	t.Setenv("LOA_TOKEN", strings.TrimSpace(must(t, "person", "add", "Nguyễn Thị Soạn", "--territory", "22")))
+	file := filepath.Join(dir, "f.yaml")
+	sign := func(drafted string) string {
+		t.Helper()
+		submitted := must(t, "alert", "submit", field(t, drafted, "alert"))
+		id := field(t, submitted, "alert")
+		must(t, "alert", "approve", id, "--hash", field(t, submitted, "hash"), "--token-file", other)
+		return id
+	}
+	example := func(act, id string) string { return must(t, "alert", "example", "--act", act, id) }
+
+	own := sign(must(t, "alert", "draft", write(t, file, strings.Replace(ownWords, "END", time.Now().Add(time.Hour).Format(time.RFC3339), 1))))
+	correction := example("correct", own)
+	fails(t, "infos[0].slots.hazard", "alert", "correct", own, write(t, file, correction), "--dry-run")
+	named := func(text string) string {
+		return write(t, file, strings.Replace(text, `hazard: ""`, "hazard: landslide", 1))
+	}
+	if out := must(t, "alert", "correct", own, named(correction), "--dry-run"); !strings.Contains(out, "Không có sạt lở đất") {
+		t.Error(out)
+	}
+	update := example("update", own)
+	fails(t, "infos[0].slots.action", "alert", "submit", field(t, must(t, "alert", "update", own, named(update)), "alert"))
+	clear := sign(must(t, "alert", "all-clear", own, named(example("all-clear", own))))
+
+	update = example("update", clear)
+	if strings.Contains(update, "AllClear") || !strings.Contains(update, "change: nguy hiểm trở lại") {
+		t.Errorf("the update of an all-clear:\n%s", update)
+	}
+	back := sign(must(t, "alert", "update", clear, write(t, file, strings.Replace(update, `action: ""`, "action: leave_river", 1))))
+	if status := must(t, "alert", "status", back); !strings.Contains(status, "sạt lở đất") {
+		t.Error(status)
+	}
+	test := sign(must(t, "alert", "draft", write(t, file, must(t, "alert", "example", "--status", "Test"))))
+	for _, act := range []string{"correct", "update", "all-clear"} {
+		fails(t, "is a Test", "alert", "example", "--act", act, test)
+	}
+}
+
+// What people are told to do is never the opposite of what the alert says.
+func TestTheActionOfAnExample(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		in   api.Info
+		want string
+	}{
+		"shelter from a storm":    {api.Info{Template: "storm.on_land", ResponseTypes: []alert.ResponseType{"Shelter"}}, "stay_indoors"},
+		"leave before a storm":    {api.Info{Template: "storm.emergency", ResponseTypes: []alert.ResponseType{"Shelter", "Evacuate"}}, `""`},
+		"a tsunami":               {api.Info{Template: "tsunami.tier3", ResponseTypes: []alert.ResponseType{"Evacuate"}}, "high_ground"},
+		"a tsunami's update":      {api.Info{Template: "any.update", Slots: map[string]string{"hazard": "tsunami"}, ResponseTypes: []alert.ResponseType{"Evacuate"}}, "high_ground"},
+		"a tsunami by its code":   {api.Info{EventCodes: []api.Pair{{Name: alert.HazardName, Value: "tsunami"}}, ResponseTypes: []alert.ResponseType{"Shelter"}}, `""`},
+		"nothing that is told":    {api.Info{Template: "flood.warning"}, `""`},
+		"monitor, and no shelter": {api.Info{Template: "storm.near", ResponseTypes: []alert.ResponseType{"Monitor"}}, `""`},
+	} {
+		if got := actionOf(&c.in); got != c.want {
+			t.Errorf("%s: %s, want %s", name, got, c.want)
+		}
+	}
 }

@@ -23,12 +23,14 @@ Exercises and tests reach the roster only ("loa subscribers import", column
 roster), and say of themselves on every channel that nothing is real.
 
 With --act it prints a file for an act on an alert that was sent, in the alert's
-languages and for its communes, which that act takes as it is.`,
+languages and for its communes. That act takes it as it is, but for what the
+alert does not tell, such as the hazard of one in its author's own words: that is
+left empty and must be filled in.`,
 		Example: "  loa alert example > storm.yaml\n  loa alert example --status Test | loa alert draft -\n  loa alert example --act correct ID | loa alert correct ID - --dry-run",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if (act != "") != (len(args) == 1) {
-				return errExampleID
+			if err := checkExample(act, args); err != nil {
+				return err
 			}
 			if act != "" {
 				return f.call(cmd, request{method: http.MethodGet, path: alertPath(args[0])}, func(_ *client, a *api.Alert) error {
@@ -64,11 +66,19 @@ func exampleOf(status alert.Status, now time.Time) (string, error) {
 	default:
 		return "", fmt.Errorf("--status %s: one of Actual, Exercise, Test", status)
 	}
-	now = now.In(time.FixedZone("+07:00", 7*60*60)).Truncate(time.Minute)
+	now = local(now)
 	return strings.NewReplacer(
 		"STATUS", fmt.Sprintf("%-15s", status), "SIGNED", signed,
-		"BEGIN", now.Format(time.RFC3339), "END", now.Add(6*time.Hour).Format(time.RFC3339),
+		"BEGIN", now.Format(time.RFC3339), "END", now.Add(exampleLife).Format(time.RFC3339),
 	).Replace(exampleHead + body), nil
+}
+
+// exampleLife is how long after now an example ends.
+const exampleLife = 6 * time.Hour
+
+// local is a minute as the examples write it.
+func local(t time.Time) time.Time {
+	return t.In(time.FixedZone("+07:00", 7*60*60)).Truncate(time.Minute)
 }
 
 // exampleHead begins every example. Words in capitals are replaced.
@@ -106,12 +116,6 @@ const exampleStorm = `    template: storm.on_land
         # polygons: [[[20.90, 106.95], [20.90, 107.20], [21.00, 107.20], [20.90, 106.95]]]  # or shapes: [latitude, longitude]
         # circles: [{center: [20.95, 107.05], radius: 12}]  # kilometres; see "loa alert draft --help"
 `
-
-// exampleCorrection is that of the help of "loa alert correct".
-const exampleCorrection = `  reason: phát nhầm trong buổi diễn tập
-  infos:
-    - language: vi-VN
-      template: any.correction_false`
 
 const exampleTest = `    template: any.test  # a test names no danger; "loa templates slots any.test"
     slots:

@@ -11,53 +11,80 @@ import (
 	"loa/gateway/web/api"
 )
 
-// exampleOfAct is a file for one of the acts on an alert, that can be used as it
-// is printed: in the alert's languages, for its communes.
+// exampleOfAct is a file for one of the acts on an alert, in the alert's
+// languages and for its communes. It can be used as it is printed, but for what
+// the alert does not tell: that is left empty, which the act refuses.
 func exampleOfAct(act string, a *api.Alert, now time.Time) (string, error) {
 	switch {
 	case act != "correct" && act != "update" && act != "all-clear":
 		return "", fmt.Errorf("--act %s: one of correct, update, all-clear; a stop has no file", act)
 	case a.Draft == nil || !a.State.Issued():
 		return "", fmt.Errorf("%s is %s: it was never approved, and there is nothing to %s", a.ID, a.State, act)
+	case a.Draft.Status == alert.Test:
+		return "", fmt.Errorf("%s is a Test, which said of itself that nothing is real: no text can %s it; loa alert stop ends it", a.ID, act)
 	}
-	now = now.In(time.FixedZone("+07:00", 7*60*60)).Truncate(time.Minute)
-	var b strings.Builder
-	p := func(format string, args ...any) { _, _ = fmt.Fprintf(&b, format+"\n", args...) }
-	p("# For \"loa alert %s %s FILE\". Which message it is about (%s), its hazard and\n# when it was issued Loa writes itself.", act, a.ID, a.Code)
+	head := fmt.Sprintf("# For \"loa alert %s %s FILE\". Which message it is about (%s), its hazard and\n# when it was issued Loa writes itself.\n", act, a.ID, a.Code)
 	if act == "correct" {
-		correctExample(p, a)
-		return b.String(), nil
+		return head + "# It is sent at once, to whoever may have got the alert: one person is enough.\n" + correctionOf(a), nil
 	}
-	p("infos:")
+	var b strings.Builder
 	for i := range a.Draft.Infos {
-		followExample(p, act, &a.Draft.Infos[i], now)
+		followExample(&b, act, a, &a.Draft.Infos[i], local(now))
 	}
-	return b.String(), nil
+	return head + "infos:\n" + b.String(), nil
 }
 
-// safe are the texts that say that there is no danger.
-var safe = []string{"any.all_clear", "any.correction_false", "tsunami.cancel", "storm.final"}
+// mistakenAllClear takes back what says that there is no danger.
+const mistakenAllClear = "any.correction_all_clear"
 
-func correctExample(p func(string, ...any), a *api.Alert) {
-	template, why := "any.correction_false", "it should not have been sent; a detail was wrong: any.correction_detail with slots right and wrong, which another person signs too"
-	reason := "phát nhầm"
-	for i := range a.Draft.Infos {
-		in := &a.Draft.Infos[i]
-		if slices.Contains(safe, in.Template) || slices.Contains(in.ResponseTypes, alert.ResponseType("AllClear")) {
-			template, why, reason = "any.correction_all_clear", "people were told too early that there is no danger", "báo hết nguy hiểm nhầm"
-		}
+func correctionOf(a *api.Alert) string {
+	reason, why := "phát nhầm", "it should not have been sent; a detail was wrong: any.correction_detail with slots right and wrong, which another person signs too"
+	if a.CorrectedBy == mistakenAllClear {
+		reason, why = "báo hết nguy hiểm nhầm", "people were told too early that there is no danger"
 	}
-	p("# It is sent at once, to whoever may have got the alert: one person is enough.")
-	p("reason: %s   # for the audit; people do not read it", reason)
-	p("infos:")
-	for i, lang := range languagesOf(a) {
-		p("  - language: %s", lang)
-		if i == 0 {
-			p("    template: %s   # %s", template, why)
-		} else {
-			p("    template: %s", template)
-		}
+	var slots []string
+	if unnamed(a) {
+		slots = []string{noHazard}
 	}
+	return correctionFile(reason, a.CorrectedBy+"   # "+why, languagesOf(a), slots)
+}
+
+// correctionFile is a file for "loa alert correct".
+func correctionFile(reason, template string, languages, slots []string) string {
+	var b strings.Builder
+	_, _ = fmt.Fprintf(&b, "reason: %s   # for the audit; people do not read it\ninfos:\n", reason)
+	for _, lang := range languages {
+		_, _ = fmt.Fprintf(&b, "  - language: %s\n    template: %s\n", lang, template)
+		template, _, _ = strings.Cut(template, " ") // its comment is said once
+		writeSlots(&b, slots)
+	}
+	return b.String()
+}
+
+// noHazard is of an alert that does not tell which danger it is about.
+const noHazard = `hazard: ""   # to be filled in: "loa templates slots any.update" lists the hazards`
+
+func writeSlots(b *strings.Builder, slots []string) {
+	if len(slots) > 0 {
+		_, _ = fmt.Fprintf(b, "    slots:\n      %s\n", strings.Join(slots, "\n      "))
+	}
+}
+
+// unnamed reports whether Loa cannot tell which danger an alert is about: no
+// event code, text or slot of it says so.
+func unnamed(a *api.Alert) bool {
+	return !slices.ContainsFunc(a.Draft.Infos, func(in api.Info) bool {
+		hazard := hazardOf(&in)
+		return in.Slots["hazard"] != "" || hazard != "" && hazard != "any"
+	})
+}
+
+func hazardOf(in *api.Info) string {
+	of := alert.Info{Template: in.Template}
+	for _, c := range in.EventCodes {
+		of.EventCodes = append(of.EventCodes, alert.NamedValue(c))
+	}
+	return of.Hazard()
 }
 
 func languagesOf(a *api.Alert) []string {
@@ -70,33 +97,60 @@ func languagesOf(a *api.Alert) []string {
 	return all
 }
 
-// followExample is one info of an update or an all-clear.
-func followExample(p func(string, ...any), act string, in *api.Info, now time.Time) {
-	stamp := func(t time.Time) string { return t.Format(time.RFC3339) }
-	english := strings.HasPrefix(in.Language, "en")
-	end := stamp(now.Add(6 * time.Hour))
-	p("  - language: %s", in.Language)
-	response, urgency, severity, certainty := quoted(in.ResponseTypes), in.Urgency, in.Severity, in.Certainty
+// actionOf is what people are told to do, as far as the alert says it without
+// doubt; else its author chooses.
+func actionOf(in *api.Info) string {
+	tsunami := hazardOf(in) == "tsunami" || in.Slots["hazard"] == "tsunami"
+	leave, shelter := slices.Contains(in.ResponseTypes, "Evacuate"), slices.Contains(in.ResponseTypes, "Shelter")
 	switch {
-	case act == "all-clear":
-		template := "any.all_clear"
+	case leave && tsunami:
+		return "high_ground"
+	case shelter && !leave && !tsunami:
+		return "stay_indoors"
+	}
+	return `""`
+}
+
+// changeOf says in an info's language what an update changes, as an example.
+func changeOf(a *api.Alert, in *api.Info) string {
+	english, back := strings.HasPrefix(in.Language, "en"), a.CorrectedBy == mistakenAllClear
+	switch {
+	case english && back:
+		return "the danger is back"
+	case english:
+		return "lasts 6 hours longer"
+	case back:
+		return "nguy hiểm trở lại"
+	}
+	return "kéo dài thêm 6 giờ"
+}
+
+// followExample is one info of an update or an all-clear.
+func followExample(b *strings.Builder, act string, a *api.Alert, in *api.Info, now time.Time) {
+	p := func(format string, args ...any) { _, _ = fmt.Fprintf(b, format+"\n", args...) }
+	template, urgency, severity, certainty := "any.update", in.Urgency, in.Severity, in.Certainty
+	response := slices.DeleteFunc(slices.Clone(in.ResponseTypes), func(t alert.ResponseType) bool { return t == "AllClear" })
+	slots := []string{"change: " + changeOf(a, in), "action: " + actionOf(in) + `   # "loa templates slots any.update" lists the actions`}
+	if urgency == "Past" { // of what an all-clear said was over
+		urgency = "Unknown"
+	}
+	if act == "all-clear" {
+		template, response, urgency, severity, certainty = "any.all_clear", []alert.ResponseType{"AllClear"}, "Past", alert.Minor, "Observed"
+		slots = []string{fmt.Sprintf("from: %q   # since when there is no danger", now.Format(time.RFC3339))}
 		if strings.HasPrefix(in.Template, "tsunami.") {
 			template = "tsunami.cancel"
 		}
-		response, urgency, severity, certainty = "AllClear", "Past", alert.Minor, "Observed"
-		p("    template: %s", template)
-		p("    slots: {from: %q}   # since when there is no danger", stamp(now))
-	case english:
-		p("    template: any.update\n    slots: {change: lasts 6 hours longer, action: stay_indoors}   # \"loa templates slots any.update\" lists the actions")
-	default:
-		p("    template: any.update\n    slots: {change: kéo dài thêm 6 giờ, action: stay_indoors}   # \"loa templates slots any.update\" lists the actions")
 	}
-	p("    categories: [%s]", quoted(in.Categories))
-	p("    event: %q", in.Event)
-	if response != "" {
-		p("    responseTypes: [%s]", response)
+	if unnamed(a) {
+		slots = append(slots, noHazard)
 	}
-	p("    urgency: %s\n    severity: %s\n    certainty: %s\n    expires: %q", urgency, severity, certainty, end)
+	p("  - language: %s\n    template: %s", in.Language, template)
+	writeSlots(b, slots)
+	p("    categories: [%s]\n    event: %q", quoted(in.Categories), in.Event)
+	if len(response) > 0 {
+		p("    responseTypes: [%s]", quoted(response))
+	}
+	p("    urgency: %s\n    severity: %s\n    certainty: %s\n    expires: %q", urgency, severity, certainty, now.Add(exampleLife).Format(time.RFC3339))
 	for _, v := range in.Parameters {
 		if v.Name == alert.RiskLevelName && act == "update" {
 			p("    parameters:\n      - {name: %s, value: %q}", v.Name, v.Value)
@@ -121,4 +175,13 @@ func quoted[T ~string](words []T) string {
 	return strings.Join(all, ", ")
 }
 
-var errExampleID = errors.New("--act needs the ID of the alert that it is about: loa alert example --act correct ID")
+// checkExample refuses half of what names an act on an alert.
+func checkExample(act string, ids []string) error {
+	switch {
+	case act != "" && len(ids) == 0:
+		return errors.New("--act needs the ID of the alert that it is about: loa alert example --act correct ID")
+	case act == "" && len(ids) > 0:
+		return fmt.Errorf("%s: an example for an alert needs --act, one of correct, update, all-clear: loa alert example --act correct ID", ids[0])
+	}
+	return nil
+}
