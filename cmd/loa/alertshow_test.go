@@ -3,6 +3,7 @@ package main
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"loa/channels"
 	"loa/gateway/web/api"
@@ -20,6 +21,21 @@ func TestWhomACorrectionIsFor(t *testing.T) {
 		var out strings.Builder
 		if showCorrection(&out, &a); !strings.Contains(out.String(), want) {
 			t.Errorf("no %q in %q", want, &out)
+		}
+	}
+}
+
+// A hold is said in both languages, and not in the word for custody.
+func TestAHoldIsShown(t *testing.T) {
+	t.Parallel()
+	var out strings.Builder
+	if showHold(&out, &api.Alert{}); out.Len() > 0 {
+		t.Errorf("no hold: %s", &out)
+	}
+	showHold(&out, &api.Alert{OnHold: time.Now()})
+	for _, want := range []string{"ON HOLD since ", "ĐANG TẠM DỪNG GỬI: "} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("no %q in %s", want, &out)
 		}
 	}
 }

@@ -48,7 +48,7 @@ func showHold(out io.Writer, a *api.Alert) {
 		return
 	}
 	_, _ = fmt.Fprintf(out, "\nON HOLD since %s: nothing is sent until two people release it (loa hold status)\n", a.OnHold.Format(time.DateTime))
-	_, _ = fmt.Fprintln(out, "ĐANG TẠM GIỮ: không gửi gì cho đến khi hai người cho phép (loa hold status)")
+	_, _ = fmt.Fprintln(out, "ĐANG TẠM DỪNG GỬI: không gửi gì cho đến khi hai người cho phép (loa hold status)")
 }
 
 func newHoldStatusCommand(path *string) *cobra.Command {

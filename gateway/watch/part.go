@@ -107,7 +107,7 @@ var catalogue = map[Cause]words{
 		remedy: "The others were sent to; look in the log for the endpoint and reach this one by hand.",
 	},
 	Hold: {
-		vi: "đang TẠM GIỮ, không gửi tin", plain: "dang TAM GIU, khong gui tin", en: "on HOLD, nothing is sent",
+		vi: "đang TẠM DỪNG GỬI tin", plain: "dang TAM DUNG GUI tin", en: "on HOLD, nothing is sent",
 		remedy: "The ledger may be an old copy: compare it with the providers' history, then two people release it.",
 	},
 }

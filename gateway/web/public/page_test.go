@@ -231,12 +231,12 @@ func TestHold(t *testing.T) {
 	t.Parallel()
 	w := newWorld()
 	_, body := get(t, w.open(t), "/")
-	hasNot(t, body, "TẠM GIỮ", "tạm giữ")
+	hasNot(t, body, "TẠM DỪNG GỬI", "tạm dừng gửi")
 	w = newWorld()
 	w.health = public.Health{Mode: "queue", Held: noon.Add(-time.Minute)}
 	for path, want := range map[string]string{
-		"/":         "ĐANG TẠM GIỮ: từ 11:59, 7/9/2024 hệ thống không gửi tin nào",
-		"/live":     "ĐANG TẠM GIỮ",
+		"/":         "ĐANG TẠM DỪNG GỬI: từ 11:59, 7/9/2024 hệ thống không gửi tin nào",
+		"/live":     "ĐANG TẠM DỪNG GỬI",
 		"/?lang=en": "ON HOLD: nothing has been sent since",
 	} {
 		_, body := get(t, w.open(t), path)
@@ -244,7 +244,7 @@ func TestHold(t *testing.T) {
 		hasNot(t, body, "Hàng gửi chạy bình thường", "The queue works normally")
 	}
 	_, body = get(t, w.open(t), "/")
-	has(t, body, "Đang tạm giữ từ 11:59, 7/9/2024: không gửi tin nào.")
+	has(t, body, "Đang tạm dừng gửi từ 11:59, 7/9/2024: không gửi tin nào.")
 }
 
 // An all-clear and a correction are messages in force and no warnings.
