@@ -235,9 +235,9 @@ func TestHold(t *testing.T) {
 	w = newWorld()
 	w.health = public.Health{Mode: "queue", Held: noon.Add(-time.Minute)}
 	for path, want := range map[string]string{
-		"/":         "ĐANG TẠM DỪNG GỬI: từ 11:59, 7/9/2024 hệ thống không gửi tin nào",
+		"/":         "ĐANG TẠM DỪNG GỬI: từ 11:59, 7/9/2024 hệ thống không gửi tin nào, vì dữ liệu có thể là bản cũ được khôi phục hoặc chuyển máy chủ",
 		"/live":     "ĐANG TẠM DỪNG GỬI",
-		"/?lang=en": "ON HOLD: nothing has been sent since",
+		"/?lang=en": "because the data may be an older copy that was restored or moved to another server",
 	} {
 		_, body := get(t, w.open(t), path)
 		has(t, body, want)
