@@ -26,7 +26,7 @@ func TestExamplesOfTheActs(t *testing.T) {
 	fails(t, "an alert that is draft cannot be corrected, updated or ended by an all-clear: it was never approved", "alert", "correct", id, correction)
 	fails(t, "an alert that is draft cannot be stopped: it was never approved", "alert", "stop", id, "--reason", "nhầm")
 	submitted := must(t, "alert", "submit", id)
-	for _, want := range []string{"NO TEXT IN ENGLISH: 2 subscribers", "CHƯA CÓ BẢN TIẾNG ANH: 2 người đăng ký tiếng Anh"} {
+	for _, want := range []string{"NO TEXT IN ENGLISH: 2 subscribers", "CHƯA CÓ BẢN TIẾNG ANH: 2 người đăng ký nhận tin bằng tiếng Anh"} {
 		if !strings.Contains(submitted, want) {
 			t.Errorf("submit does not say %q:\n%s", want, submitted)
 		}

@@ -104,7 +104,7 @@ func showOtherReaders(out io.Writer, others map[string]int) {
 			name = [2]string{"the language " + lang, "ngôn ngữ " + lang}
 		}
 		_, _ = fmt.Fprintf(out, "\nNO TEXT IN %s: %s subscribers there read it and will get the Vietnamese text; add an info in their language\n", strings.ToUpper(name[0]), grouped(others[lang], ","))
-		_, _ = fmt.Fprintf(out, "CHƯA CÓ BẢN %s: %s người đăng ký %s sẽ nhận bản tiếng Việt\n", strings.ToUpper(name[1]), grouped(others[lang], "."), name[1])
+		_, _ = fmt.Fprintf(out, "CHƯA CÓ BẢN %s: %s người đăng ký nhận tin bằng %s sẽ nhận bản tiếng Việt\n", strings.ToUpper(name[1]), grouped(others[lang], "."), name[1])
 	}
 }
 

@@ -24,7 +24,7 @@ func TestPageWithoutScript(t *testing.T) {
 		t.Fatalf("status %d, %v", res.StatusCode, res.Header)
 	}
 	has(t, body, `<html lang="vi">`, "[DIỄN TẬP]", `<noscript><meta http-equiv="refresh" content="15"></noscript>`, `<body class="drill"`,
-		"<b>DIỄN TẬP</b>", "Không tin nào tới người dân.", "Số liệu lúc 12:00:00", "Ai chưa nhận được tin?", "Một cảnh báo đang có hiệu lực. 13 máy chưa tới, 2 máy chưa rõ, 1.200 máy: nhà mạng đã nhận, chưa báo tới máy.",
+		"<b>DIỄN TẬP</b>", "Không tin nào tới người dân.", "Số liệu lúc 12:00:00", "Ai chưa nhận được tin?", "Một cảnh báo đang có hiệu lực. 13 máy chưa tới, 2 máy chưa rõ, 1.200 máy nhà mạng đã nhận tin nhưng chưa báo đã tới.",
 		`<span class="tag">Cảnh báo</span>`, "QN7K", "bản 2", "Yagi, vi-VN", "Bão số 3 đổ bộ Quảng Ninh", "Rủi ro cấp 4", "màu đỏ, rủi ro rất lớn", "Đang gửi. Còn 8 máy đang chờ.",
 		"12:00, 7/9/2024", "18:00, 7/9/2024", "tỉnh Quảng Ninh, thành phố Hải Phòng", "3 xã, phường, đặc khu", "Ở trong nhà.",
 		"1.270 máy phải nhận", "SMS", "Thông báo đẩy",
