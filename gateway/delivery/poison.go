@@ -3,11 +3,10 @@ package delivery
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"loa/channels"
 	"loa/gateway/alert"
-
-	"time"
 )
 
 // Poison is a recipient that was set aside, because what was done for it

@@ -85,6 +85,7 @@ func (s *sender) Kind() channels.Kind { return channels.SMS }
 // Provider is the driver's name.
 func (s *sender) Provider() string { return driverName }
 
+// Originator is the name or number under which messages go out.
 func (s *sender) Originator() string { return s.cfg.From }
 
 // Live reports whether messages reach real people: always, but at the
