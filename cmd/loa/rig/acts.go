@@ -63,23 +63,15 @@ func issuedAt(a api.Alert) string {
 // alone, has nobody open any more, and returns how many each channel reached.
 func (r *Rig) FinishSome(id string, within time.Duration) map[string]int {
 	r.Helper()
-	reached := map[string]int{}
+	var n tally
 	Eventually(r, within, "the alert to end", func() (bool, string) {
-		a, err := r.TryStatus(id)
-		if err != nil {
+		var err error
+		if n, err = r.tally(id); err != nil {
 			return false, err.Error()
 		}
-		if a.Coverage == nil || a.Coverage.Cutting {
-			return false, "being cut"
-		}
-		open := 0
-		for _, c := range a.Coverage.Channels {
-			open += c.Outcomes["pending"] + c.Outcomes["sending"] + c.Outcomes["ambiguous"]
-			reached[string(c.Kind)] = c.Outcomes["accepted"] + c.Outcomes["delivered"] + c.Outcomes["confirmed"]
-		}
-		return open == 0, fmt.Sprintf("%d open: %+v", open, a.Coverage.Channels)
+		return n.open == 0, fmt.Sprintf("%d open: %+v", n.open, n.channels)
 	})
-	return reached
+	return n.reached
 }
 
 // AwaitApps waits until every app shows each of the alerts; one that was away

@@ -211,10 +211,19 @@ func (n *Node) Begin() {
 // AwaitReady waits until the gateway is ready.
 func (n *Node) AwaitReady(within time.Duration) {
 	n.r.Helper()
+	if n.readyOrEnded(within) {
+		n.r.Fatalf("%s ended: %v\n%s", n.Name, n.Err(), n.Said())
+	}
+}
+
+// readyOrEnded waits until the gateway is ready or has ended.
+func (n *Node) readyOrEnded(within time.Duration) (ended bool) {
+	n.r.Helper()
 	Eventually(n.r, within, n.Name+" to be ready", func() (bool, string) {
 		select {
 		case <-n.Ended():
-			n.r.Fatalf("%s ended: %v\n%s", n.Name, n.Err(), n.Said())
+			ended = true
+			return true, ""
 		default:
 		}
 		status, body, err := n.Get("/readyz")
@@ -223,6 +232,7 @@ func (n *Node) AwaitReady(within time.Duration) {
 		}
 		return status == http.StatusOK, body
 	})
+	return ended
 }
 
 // Signal sends a signal to the gateway.

@@ -1,23 +1,12 @@
 package rig
 
-import (
-	"net/http"
-	"time"
-)
+import "time"
 
 // ServeOrEnd starts the gateway and waits until it is ready or has ended.
 func (n *Node) ServeOrEnd() {
 	n.r.Helper()
 	n.Begin()
-	Eventually(n.r, 20*time.Second, n.Name+" to be ready or to end", func() (bool, string) {
-		select {
-		case <-n.Ended():
-			return true, ""
-		default:
-		}
-		status, body, err := n.Get("/readyz")
-		return err == nil && status == http.StatusOK, body
-	})
+	n.readyOrEnded(20 * time.Second)
 }
 
 // AlertThrough has an alert drafted, submitted and approved while its gateway
