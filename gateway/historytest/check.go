@@ -22,6 +22,7 @@ type Params struct {
 	StopWithin       time.Duration   `json:"stop_within"`     // from the stop's commit to the last start; 1 s when zero
 	YieldWithin      time.Duration   `json:"yield_within"`    // from an Extreme backlog to the last bulletin's start; 1 s when zero
 	StepUp           time.Duration   `json:"step_up"`         // age of a signer's proof of identity; 5 min when zero
+	ClockError       time.Duration   `json:"clock_error"`     // how far the ledger's times may be off, as when the nodes' clocks differ
 	MaxCopies        int             `json:"max_copies"`      // accepted sends per person, channel and revision; 2 when zero
 	WithoutBooks     []channels.Kind `json:"without_books"`   // channels whose provider keeps none: the ledger's word is taken
 	NotApplicable    []string        `json:"not_applicable"`  // "I13": the run has no such part

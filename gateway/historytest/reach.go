@@ -97,7 +97,7 @@ func (f *facts) acknowledged(v *Verdict) {
 
 // noPhantom is I2: whatever a provider took belongs to a recipient of a
 // revision that was approved before.
-func (f *facts) noPhantom(_ *Params, v *Verdict) {
+func (f *facts) noPhantom(p *Params, v *Verdict) {
 	for i := range f.books {
 		b := &f.books[i]
 		if !b.taken {
@@ -120,7 +120,7 @@ func (f *facts) noPhantom(_ *Params, v *Verdict) {
 			v.doubt("%s: submissions or approvals were not recorded", r.name)
 		case !approved:
 			v.offence("%s: taken on %s for recipient %d, and never approved", r.name, kind, b.recipient)
-		case b.at < since:
+		case b.at < since-int64(p.ClockError):
 			v.offence("%s: taken on %s for recipient %d %v before it was approved", r.name, kind, b.recipient, time.Duration(since-b.at))
 		case f.slots[b.slot].eligible:
 			v.count("taken for an eligible recipient", 1)

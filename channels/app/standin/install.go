@@ -27,8 +27,9 @@ type install struct {
 	number int
 	key    ed25519.PrivateKey
 
-	mu    sync.Mutex
-	shown map[id]*Entry
+	mu     sync.Mutex
+	shown  map[id]*Entry
+	untold map[id]bool // in force and shown, beyond what this connection's hello could list
 }
 
 func (in *install) entries() []Entry {
@@ -169,16 +170,26 @@ type ackFrame struct {
 	Sig   string `json:"sig"`
 }
 
+// haveMost is how many alerts a hello may list.
+const haveMost = 64
+
 func (in *install) hello(ws *websocket.Conn) error {
+	untold := map[id]bool{}
 	h := helloFrame{Type: "hello", Communes: in.crowd.opts.Communes(in.number), Language: in.crowd.opts.Language}
 	if !is(in.crowd.opts.Anonymous, in.number) {
 		h.Install = in.crowd.Key(in.number)
 	}
 	for _, e := range in.entries() {
-		if e.InForce && len(h.Have) < 64 {
+		switch {
+		case e.InForce && len(h.Have) < haveMost:
 			h.Have = append(h.Have, reference{e.Alert, e.Revision})
+		case e.InForce:
+			untold[id{e.Alert, e.Revision, e.Language}] = true
 		}
 	}
+	in.mu.Lock()
+	in.untold = untold
+	in.mu.Unlock()
 	if err := ws.WriteJSON(h); err != nil {
 		return err
 	}
@@ -258,8 +269,12 @@ func (in *install) show(f serverFrame) {
 		e = &Entry{Install: in.number, Alert: f.Alert, Revision: f.Revision, Language: f.Language, First: time.Now()}
 		in.shown[k] = e
 	}
-	e.Copies++
 	e.InForce = true
+	if in.untold[k] { // the hub could not know that it is here
+		delete(in.untold, k)
+		return
+	}
+	e.Copies++
 }
 
 func (in *install) stored(r reference) {

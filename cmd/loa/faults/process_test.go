@@ -118,7 +118,7 @@ func freeze(r *run, rounds int, lease time.Duration) {
 	if batches == 0 {
 		r.Error("no gateway was frozen with work in hand")
 	}
-	p.Finish(id, within)
+	doubts := p.FinishInDoubt(id, within)
 	s := p.Compare(id, marked)
 	name := "at the lease of production"
 	if lease > 0 {
@@ -129,6 +129,7 @@ func freeze(r *run, rounds int, lease time.Duration) {
 	r.note("marked sending when frozen "+name, marked)
 	r.note("lost "+name, s.Lost)
 	r.note("duplicates "+name, s.Second)
+	r.note("frozen in both sends, in doubt for ever "+name, doubts)
 	r.judge(p)
 }
 

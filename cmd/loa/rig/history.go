@@ -23,6 +23,8 @@ type Trial struct {
 	Also []string
 	// Unknown are invariants that may stay unknown.
 	Unknown []string
+	// ClockError is how far the ledger's times may be off.
+	ClockError time.Duration
 	// Within is how long after its approval an alert may be open; default 2 min.
 	Within time.Duration
 }
@@ -73,7 +75,7 @@ func (r *Rig) Judge(t Trial) string {
 	}
 	p := historytest.Params{
 		Workers: max(SMSWorkers, PushWorkers) * len(r.Nodes), Concurrency: max(SMSWindow, PushWindow), TerminalDeadline: t.Within,
-		Unrecorded: []historytest.Fact{historytest.FactDevice, historytest.FactStepUp},
+		Unrecorded: []historytest.Fact{historytest.FactDevice, historytest.FactStepUp}, ClockError: t.ClockError,
 	}
 	if p.TerminalDeadline == 0 {
 		p.TerminalDeadline = 2 * time.Minute
