@@ -47,9 +47,13 @@ func (w *world) operate(what string, do func(ctx context.Context, p *process) er
 }
 
 func (w *world) text(r *rand.Rand, severity alert.Severity, life time.Duration, communes []area.Code) alert.Info {
+	headline := "Mưa to, đợt %d" // in a light alert's words nothing is grave: its author may send it alone
+	if severity.Grave() {
+		headline = "Bão số %d đang đổ bộ"
+	}
 	in := alert.Info{
 		Language: "vi-VN", Categories: []alert.Category{"Met"}, Event: "Mưa", Urgency: "Immediate", Severity: severity, Certainty: "Likely",
-		Expires: w.wall().Truncate(time.Second).Add(life), SenderName: "Ban Chỉ huy", Headline: fmt.Sprintf("Bão số %d đang đổ bộ", r.IntN(20)), Description: "Gió rất mạnh.",
+		Expires: w.wall().Truncate(time.Second).Add(life), SenderName: "Ban Chỉ huy", Headline: fmt.Sprintf(headline, r.IntN(20)), Description: "Gió rất mạnh.",
 	}
 	for _, c := range communes {
 		in.Areas = append(in.Areas, alert.Area{Desc: "Xã " + string(c), Geocodes: []alert.NamedValue{{Name: area.ValueName, Value: string(c)}}})
