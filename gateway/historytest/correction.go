@@ -1,6 +1,7 @@
 package historytest
 
 import (
+	"math"
 	"slices"
 	"time"
 
@@ -28,6 +29,8 @@ func (f *facts) correction(_ *Params, v *Verdict) {
 			v.offence("%s: recipient %d on %s may have been reached and gets no correction", r.name, s.recipient, kind)
 		case !may && s.corrected && !f.judged && s.state == channels.Failed:
 			v.doubt("%s: recipient %d on %s failed in the end, and whether a call was in doubt before was not recorded", r.name, s.recipient, kind)
+		case !may && s.corrected && f.openAtCut(s, r):
+			v.count("corrected while a call was not settled", 1)
 		case !may && s.corrected:
 			v.offence("%s: recipient %d on %s gets a correction and was not reached", r.name, s.recipient, kind)
 		case s.corrected:
@@ -40,6 +43,36 @@ func (f *facts) correction(_ *Params, v *Verdict) {
 	if v.Examined > 0 && f.seen[KindBook]+f.seen[KindOutcome] == 0 {
 		v.doubt("who was reached was not recorded")
 	}
+}
+
+// openAtCut reports whether the ledger had the recipient marked, and no outcome of
+// that call, when a correction for it was cut: its node had died or stood still,
+// and nobody could know that the call was not taken.
+func (f *facts) openAtCut(s *slot, r *revision) bool {
+	for i := range f.marks {
+		m := &f.marks[i]
+		mine := false
+		if b := f.batches[m.batch]; b == nil || b.rev != s.rev || b.channel != s.channel {
+			continue
+		}
+		f.each(m.callKey, func(x *slot) { mine = mine || x == s })
+		if !mine {
+			continue
+		}
+		until := int64(math.MaxInt64)
+		for _, o := range f.outcomes { // in order of time
+			if o.callKey == m.callKey || o.callKey == (callKey{m.batch, whole, m.attempt}) {
+				until = o.at
+				break
+			}
+		}
+		for _, c := range r.corrections {
+			if m.at <= c.T && c.T <= until && c.Channel == f.channels[s.channel] && slices.Contains(c.IDs, s.recipient) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // corrected are the revisions that each revision corrects.
