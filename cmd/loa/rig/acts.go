@@ -161,7 +161,8 @@ func (r *Rig) DraftAtOnce(times int, key string) []string {
 	return ids
 }
 
-// held is a node's work by batch.
+// held is a node's work by batch. What it had marked in an earlier life, and
+// whoever has claimed since, is not its own any more.
 func (r *Rig) held(node string, at int64) map[int64]*work {
 	r.Helper()
 	type key struct {
@@ -169,7 +170,8 @@ func (r *Rig) held(node string, at int64) map[int64]*work {
 		index   int
 		attempt uint8
 	}
-	open, begun, sizes := map[key]bool{}, map[key]bool{}, map[int64]int{}
+	marked, settled, begun := map[key]int64{}, map[key]bool{}, map[key]bool{}
+	sizes, claimed := map[int64]int{}, map[int64]int64{}
 	for e, err := range historytest.ReadDir(r.records) {
 		if err != nil {
 			r.Fatal(err)
@@ -178,17 +180,25 @@ func (r *Rig) held(node string, at int64) map[int64]*work {
 		case e.T > at:
 		case e.Kind == historytest.KindBatch:
 			sizes[e.Batch] = len(e.IDs)
+		case e.Kind == historytest.KindClaim:
+			claimed[e.Batch] = max(claimed[e.Batch], e.T)
 		case e.Kind == historytest.KindMark:
 			for _, i := range e.Indexes {
 				begun[key{e.Batch, i, 0}] = true
 				if e.Node == node {
-					open[key{e.Batch, i, e.Attempt}] = true
+					marked[key{e.Batch, i, e.Attempt}] = e.T
 				}
 			}
 		case e.Kind == historytest.KindOutcome && e.Node == node:
 			for _, i := range e.Indexes {
-				delete(open, key{e.Batch, i, e.Attempt})
+				settled[key{e.Batch, i, e.Attempt}] = true
 			}
+		}
+	}
+	open := map[key]bool{}
+	for k, t := range marked {
+		if !settled[k] && t >= claimed[k.batch] {
+			open[k] = true
 		}
 	}
 	batches := map[int64]*work{}
