@@ -91,6 +91,7 @@ Written by ` + "`make faults`" + ` and ` + "`make faults-long`" + `; not edited 
 warning over real processes (gateways, Redis, PostgreSQL, a carrier, a push service, apps), injects one
 fault, proves that the fault happened, and holds what people got against the providers' own books.
 Short rows warn up to 10,000 people, long ones up to 100,000. A commit with a plus had changes beside it.
+What the guards cost in throughput stands in benchmarks.md.
 
 `
 
