@@ -258,7 +258,7 @@ func callbackChaos(r *run) {
 		// What came before the end and the end itself, each again and in an
 		// order of its own for every message.
 		late := []report{{"queued", 0}, {"sent", 0}, {"sent", 0}, {e.Status, e.Code}, {e.Status, e.Code}}
-		rand.New(rand.NewPCG(uint64(i), 45)).Shuffle(len(late), func(a, b int) { late[a], late[b] = late[b], late[a] }) //nolint:gosec // no secret
+		rand.New(rand.NewPCG(uint64(i), 45)).Shuffle(len(late), func(a, b int) { late[a], late[b] = late[b], late[a] })
 		for _, s := range late {
 			counts[p.Callback(e.Ref, e.SID, s.status, s.code, true)]++
 		}
