@@ -185,10 +185,13 @@ func (p *provider) overflowed(now time.Time) {
 	}
 }
 
-// An answer of the shared budget that takes longer than the line lasts leaves
+// A failure of the shared budget that takes longer than the line lasts leaves
 // the provider idle: the node keeps to its own share then, and asks again later.
+// After a much longer one it is the node that stood still, and the others have
+// its share.
 const (
 	slowAnswer = time.Second / lineParts
+	stoodStill = time.Second
 	aloneFor   = 500 * time.Millisecond
 )
 
@@ -213,7 +216,7 @@ func (p *provider) rated(ctx context.Context, shared Rate, n int, now, wall time
 	if shared != nil && !now.Before(p.alone) {
 		granted, wait, err := shared.Take(ctx, p.name, int(limit), n, wall)
 		answered := mono()
-		if took := answered.Sub(now); took >= slowAnswer {
+		if took := answered.Sub(now); err != nil && took >= slowAnswer && took < stoodStill {
 			p.alone = answered.Add(aloneFor)
 		}
 		if err == nil {
