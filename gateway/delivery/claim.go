@@ -17,11 +17,17 @@ func (w *worker) refill(ctx, ledger context.Context) time.Duration {
 	if now.Before(w.quiet) {
 		return w.quiet.Sub(now)
 	}
-	if w.stocked() {
-		return idleWait
+	_, down := w.l.provider(now)
+	if down == 0 {
+		if wait := w.takeOver(ledger); wait > 0 {
+			return wait
+		}
 	}
-	if _, wait := w.l.provider(now); wait > 0 {
-		return min(wait, idleWait)
+	switch {
+	case w.stocked():
+		return idleWait
+	case down > 0:
+		return min(down, idleWait)
 	}
 	if !w.e.belt.usesQueue() {
 		return w.refillDirect(ledger)

@@ -22,8 +22,12 @@ type lane struct {
 	busiest                                         atomic.Uint32   // highest priority that has work, as the ledger last said
 	empty                                           [4]atomic.Int64 // when a pop that asked for the priority last found nothing, Unix nanoseconds
 	seen                                            [4]sighting     // of the poller alone
-	texts                                           texts
-	routes                                          struct {
+	orphans                                         struct {
+		sync.Mutex
+		due []Hint // highest priority first, as the ledger last said
+	}
+	texts  texts
+	routes struct {
 		sync.Mutex
 		of map[string][]*provider // by range of numbers
 	}

@@ -235,7 +235,7 @@ func (s *modelStore) Due(_ context.Context, now time.Time, after Hint, limit int
 	for _, b := range s.batches {
 		later := b.Priority > after.Priority || b.Priority == after.Priority && b.ID > after.Batch
 		if later && s.live(b, now) && b.free(now) && b.due(now) {
-			out = append(out, Hint{Batch: b.ID, Kind: b.Kind, Priority: b.Priority})
+			out = append(out, Hint{Batch: b.ID, Kind: b.Kind, Priority: b.Priority, Orphaned: b.leased})
 		}
 	}
 	slices.SortStableFunc(out, func(a, b Hint) int { return int(a.Priority) - int(b.Priority) })

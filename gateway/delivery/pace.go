@@ -193,6 +193,10 @@ const (
 	slowAnswer = time.Second / lineParts
 	stoodStill = time.Second
 	aloneFor   = 500 * time.Millisecond
+
+	// joinFor is how long a node that kept to its own share takes no more than
+	// that of the shared budget: the others may keep to theirs a little longer.
+	joinFor = time.Second
 )
 
 // rated asks the provider's rate for up to n calls that start now. One call at a
@@ -212,24 +216,50 @@ func (p *provider) rated(ctx context.Context, shared Rate, n int, now, wall time
 		n = granted
 	}
 	p.mu.Unlock()
-	own := limit / float64(p.nodes)
-	if shared != nil && !now.Before(p.alone) {
-		granted, wait, err := shared.Take(ctx, p.name, int(limit), n, wall)
-		answered := mono()
-		if took := answered.Sub(now); err != nil && took >= slowAnswer && took < stoodStill {
-			p.alone = answered.Add(aloneFor)
+	asks := shared != nil && !now.Before(p.alone)
+	joins := asks && now.Before(p.joined)
+	if !asks || joins {
+		granted, wait := p.ownShare(limit, n, now)
+		if !asks {
+			p.joined = now.Add(joinFor)
 		}
-		if err == nil {
-			p.mu.Lock()
-			p.tokens.spend(own, granted, now)
-			p.mu.Unlock()
+		if !asks || granted == 0 {
 			return granted, wait
 		}
+		n = granted
+	}
+	granted, wait, err := shared.Take(ctx, p.name, int(limit), n, wall)
+	answered := mono()
+	if err == nil {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		if joins {
+			p.tokens.left += float64(n - granted)
+		} else {
+			p.tokens.spend(limit/float64(p.nodes), granted, now)
+		}
+		return granted, wait
+	}
+	if took := answered.Sub(now); took >= slowAnswer && took < stoodStill {
+		p.alone = answered.Add(aloneFor)
+	}
+	p.joined = now.Add(joinFor)
+	if joins {
+		return n, 0
 	}
 	p.mu.Lock()
+	p.tokens.left, p.tokens.at = min(p.tokens.left, 0), now // the others may have had all of this second
+	p.mu.Unlock()
+	return p.ownShare(limit, n, now)
+}
+
+// ownShare gives up to n calls of this node's part of the limit.
+func (p *provider) ownShare(limit float64, n int, now time.Time) (int, time.Duration) {
+	p.mu.Lock()
 	defer p.mu.Unlock()
+	own := limit / float64(p.nodes)
 	burst := own / burstSlots
-	if slowed {
+	if p.slowed.Load() {
 		burst = smoothed(own)
 	}
 	return p.tokens.take(own, burst, n, now)

@@ -173,3 +173,61 @@ func TestOneNumberIsThrottled(t *testing.T) {
 		r.stop()
 	})
 }
+
+// budgetOfTwo is one shared budget that is away for both nodes or for none.
+type budgetOfTwo struct {
+	away bool
+	slot int64
+	used int
+}
+
+func (s *budgetOfTwo) Take(_ context.Context, _ string, perSecond, n int, now time.Time) (int, time.Duration, error) {
+	if s.away {
+		return 0, 0, errors.New("away")
+	}
+	if slot := now.UnixNano() / int64(time.Second/20); slot != s.slot {
+		s.slot, s.used = slot, 0
+	}
+	n = min(n, perSecond/20-s.used)
+	s.used += n
+	return n, time.Millisecond, nil
+}
+
+// While the shared budget comes and goes, two nodes that notice it at different
+// times start no more than 1.05 times the limit in any second.
+func TestNodesLeaveAndRejoinASharedBudget(t *testing.T) {
+	const limit = 20
+	began := time.Now()
+	fresh := func() *provider {
+		return &provider{name: "standin", nodes: 2, perSecond: limit, pace: pace{base: limit, part: 1, at: began}, tokens: bucket{at: began}}
+	}
+	nodes, budget := []*provider{fresh(), fresh()}, &budgetOfTwo{}
+	var starts []time.Duration
+	own := 0
+	for ms := range 60_000 {
+		at := time.Duration(ms) * time.Millisecond
+		now := began.Add(at)
+		budget.away = ms%7000 >= 4000
+		for i, p := range nodes {
+			shared := Rate(budget)
+			if ms%7000 >= 5000 || ms > 7000 && ms%7000 < 240*i { // direct mode, left by each poller in its own time
+				shared = nil
+			}
+			n, _ := p.rated(t.Context(), shared, 1, now, now)
+			if n > 0 && (shared == nil || budget.away) {
+				own += n
+			}
+			for range n {
+				starts = append(starts, at)
+			}
+		}
+	}
+	for i := limit * 105 / 100; i < len(starts); i++ {
+		if within := starts[i] - starts[i-limit*105/100]; within < time.Second {
+			t.Fatalf("%d calls in %v, up to %v", limit*105/100+1, within, starts[i])
+		}
+	}
+	if len(starts) < limit*60*8/10 || own == 0 {
+		t.Errorf("%d calls in a minute, %d of them without the shared budget", len(starts), own)
+	}
+}

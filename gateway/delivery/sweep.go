@@ -103,13 +103,16 @@ func (e *Engine) askWaiting(ctx context.Context) bool {
 func (e *Engine) countDue(ctx context.Context) {
 	e.askBusiest(ctx)
 	counts := dueCounts{}
+	var left orphans
 	err := e.eachDue(ctx, sweepPages, func(hs []Hint) error {
 		counts.add(hs)
+		left.add(hs)
 		return nil
 	})
 	if err != nil {
 		return
 	}
+	e.adopt(left)
 	for _, l := range e.lanes {
 		c := counts.of(l.Kind)
 		for p := range l.waiting {
@@ -229,13 +232,16 @@ func (e *Engine) sweepOnce(ctx context.Context, whole bool) {
 		source = "rebuild"
 	}
 	seen := make(map[BatchID]bool)
+	var left orphans
 	err = e.eachDue(ctx, pages, func(hs []Hint) error {
 		for _, h := range hs {
 			seen[h.Batch] = true
 		}
+		left.add(hs)
 		return b.push(ctx, source, b.unknown(hs))
 	})
 	b.swept(err == nil && pages == 0, rebuild && err != nil, seen)
+	e.adopt(left)
 }
 
 func (e *Engine) waiting() int64 {

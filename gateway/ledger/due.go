@@ -31,11 +31,11 @@ func (l deliveryStore) Due(ctx context.Context, now time.Time, after delivery.Hi
 		}
 		at := ns(now)
 		for _, kind := range channels.AllKinds() {
-			err := t.each("SELECT p.batch, p.priority"+openLive+" AND (p.priority, p.batch) > (?, ?) ORDER BY p.priority, p.batch LIMIT ?",
+			err := t.each("SELECT p.batch, p.priority, p.until <> 0"+openLive+" AND (p.priority, p.batch) > (?, ?) ORDER BY p.priority, p.batch LIMIT ?",
 				[]any{kindCodes[kind], at, clock, t.boot(), at, at, int64(after.Priority), int64(after.Batch), int64(limit)},
 				func(scan func(...any) error) error {
 					h := delivery.Hint{Kind: kind}
-					if err := scan(&h.Batch, &h.Priority); err != nil {
+					if err := scan(&h.Batch, &h.Priority, &h.Orphaned); err != nil {
 						return err
 					}
 					hints = append(hints, h)

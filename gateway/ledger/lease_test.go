@@ -56,7 +56,7 @@ func TestLeasesOfAnotherBootAreVoid(t *testing.T) {
 	must(t, l.Close())
 
 	l = openAt(t, path, opt)
-	same(t, "due", []delivery.Hint{{Batch: id, Kind: channels.SMS}}, got(l.Delivery().Due(t.Context(), noon, delivery.Hint{}, 9))(t))
+	same(t, "due", []delivery.Hint{{Batch: id, Kind: channels.SMS, Orphaned: true}}, got(l.Delivery().Due(t.Context(), noon, delivery.Hint{}, 9))(t))
 	same(t, "verdict on a lease of another boot", delivery.Verdict{Lost: true}, advance(t, l, noon, delivery.Step{Batch: id, Fence: fence, Start: []int{2}}))
 	lease := claim(t, l, noon)[0]
 	if lease.Fence <= fence {

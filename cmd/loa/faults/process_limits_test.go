@@ -30,7 +30,7 @@ func memoryCapped(r *run) {
 	p.InTheMiddle(id, "the cap")
 	_, reserved := node.Memory()
 	node.Limit(unix.RLIMIT_AS, reserved+64*mib)
-	greatRequests(r, p, 64)
+	r.note("great requests by answer", fmt.Sprint(greatRequests(r, p, 64)))
 	restarts, marked := 0, 0
 	most := uint64(0)
 	rig.Eventually(r, within, "all to be taken", func() (bool, string) {
@@ -58,11 +58,11 @@ func memoryCapped(r *run) {
 
 // greatRequests sends requests of a MiB each, all at once, and fails unless the
 // gateway gets some.
-func greatRequests(r *run, p *rig.Rig, times int) {
+func greatRequests(r *run, p *rig.Rig, times int) (answered map[int]int) {
 	body := append([]byte(`{"source":"`), bytes.Repeat([]byte("a"), mib-64)...)
 	var all sync.WaitGroup
 	var mu sync.Mutex
-	answered := map[int]int{}
+	answered = map[int]int{}
 	for range times {
 		all.Go(func() {
 			ctx, cancel := context.WithTimeout(r.Context(), 20*time.Second)
@@ -87,10 +87,10 @@ func greatRequests(r *run, p *rig.Rig, times int) {
 		})
 	}
 	all.Wait()
-	r.note("great requests by answer", fmt.Sprint(answered))
 	if answered[http.StatusOK]+answered[http.StatusCreated] > 0 || len(answered) == 0 {
 		r.Errorf("great requests were taken: %v", answered)
 	}
+	return answered
 }
 
 // noFiles lets the gateway open nothing more for ten seconds.

@@ -1,7 +1,7 @@
 package faults
 
 var processRows = []row{
-	{id: "F01", fault: "a gateway of several killed, again and again", pass: "its work resumes within 12 s of when the carrier has room; in doubt at most the calls open at each kill", from: core, play: oneKilled},
+	{id: "F01", fault: "a gateway of several killed, again and again", pass: "its work resumes within 12 s, though the carrier has no room to spare; in doubt at most the calls open at each kill", from: core, play: oneKilled},
 	{id: "F02", fault: "all gateways killed at 60 %, started again", pass: "resumes within 3 s of being ready; second copies at most the calls open at the kill", from: core, play: allKilled},
 	{id: "F03", fault: "the gateway killed while an approval commits", pass: "approved or not, never half; nothing acknowledged is absent", from: core, play: killedAtApproval},
 	{id: "F04", fault: "a crash at every durable step", pass: "the restart heals each; every history is valid", from: short, play: crashSweep},
