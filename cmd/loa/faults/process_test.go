@@ -79,7 +79,7 @@ func oneKilled(r *run) {
 
 // several starts gateways on one PostgreSQL and one Redis.
 func several(r *run, nodes int, o rig.Options) *rig.Rig {
-	o.Postgres = postgrestest.Shared(r).Database(r)
+	o.Gateways, o.Postgres = nodes, postgrestest.Shared(r).Database(r)
 	p := rig.New(r, o)
 	for range nodes - 1 {
 		p.AddNode()

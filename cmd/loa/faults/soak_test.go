@@ -7,6 +7,7 @@ import (
 	"syscall"
 	"time"
 
+	"loa/channels"
 	carrier "loa/channels/sms/standin"
 	push "loa/channels/webpush/standin"
 	"loa/cmd/loa/rig"
@@ -22,6 +23,7 @@ const (
 	soakTurn   = 30 * time.Second
 	soakWarm   = 10 // turns
 	soakPeople = 700
+	soakOpen   = 2 // alerts that may still be going on when the next begins
 )
 
 // soak plays alert after alert with a random fault in the middle of each. The
@@ -33,11 +35,21 @@ func soak(r *run) {
 	faults := soakFaults(r, p)
 	met := map[string]int{}
 	var heap, routines []float64
+	var open []string
+	finish := func(most int) {
+		for len(open) > most {
+			p.Finish(open[0], within)
+			p.Halt(open[0]) // no more than a few are in force at once
+			open = open[1:]
+		}
+	}
 	for i := range turns {
 		began := time.Now()
-		before := p.Taken()
 		id := p.Alert()
-		rig.Eventually(r, time.Minute, "the alert to begin", func() (bool, string) { return p.Taken() > before, "" })
+		rig.Eventually(r, time.Minute, "the alert to begin", func() (bool, string) {
+			pending := p.Left(id, channels.Pending)
+			return pending > 0 && pending < soakPeople*9/10, fmt.Sprint(pending, " pending")
+		})
 		r.last(time.Duration(dice.IntN(4000)) * time.Millisecond)
 		f := faults[i%len(faults)]
 		if i%len(faults) == 0 {
@@ -49,9 +61,9 @@ func soak(r *run) {
 		f.play(dice, id)
 		met[f.name]++
 		if f.name != stopped {
-			p.Finish(id, within)
-			p.Halt(id) // no more than a few are in force at once
+			open = append(open, id)
 		}
+		finish(soakOpen)
 		live := p.Nodes[0].Metric("go_memstats_next_gc_bytes") / 2 / (1 << 20)
 		heap, routines = append(heap, live), append(routines, p.Nodes[0].Metric("go_goroutines"))
 		r.Logf("turn %d took %v: live heap %.2f MiB, goroutines %.0f", i+1, time.Since(began).Round(time.Second), live, routines[i])
@@ -59,6 +71,7 @@ func soak(r *run) {
 			r.last(rest)
 		}
 	}
+	finish(0)
 	r.note("alerts, each with a fault", turns)
 	r.note("faults of each kind", fmt.Sprint(met))
 	if turns > 2*soakWarm {

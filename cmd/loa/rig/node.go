@@ -124,7 +124,7 @@ redis: %s
 log: {level: %s}
 keys: {master: %s}
 agency: {sender: test.loa.invalid, name: %s, name_en: %s, short: %s, short_en: %s}
-delivery: {resend_after: %s, retry_after: %s}
+delivery: {nodes: %d, resend_after: %s, retry_after: %s}
 sms:
   senders: %s
   registered: %s
@@ -133,7 +133,7 @@ channels:
   - {driver: vapid, origin: %q, workers: %d, window: %d, settings: {subject: "mailto:test@loa.invalid", private_key: %s}}
   - {driver: hub, workers: %d, settings: {per_address: 100000}}
 %s%s`, n.Data(), n.Listen, r.Door.Addr(), ledger, r.Options.Redis, r.Options.LogLevel, Master,
-		agency.Long, agency.LongEN, agency.Short, agency.ShortEN, r.Options.ResendAfter, r.Options.RetryAfter, speak, registered,
+		agency.Long, agency.LongEN, agency.Short, agency.ShortEN, r.Options.Gateways, r.Options.ResendAfter, r.Options.RetryAfter, speak, registered,
 		carrier, SMSWorkers, SMSWindow, r.Options.PerSecond, Account, AuthToken, Sender, carrier, r.Options.CallTimeout, SMSWorkers*SMSWindow,
 		push, PushWorkers, PushWindow, r.pushKey.Reveal(), AppWorkers, ways, r.Options.Extra)
 	if err := os.WriteFile(n.ConfigFile(), []byte(text), 0o600); err != nil {

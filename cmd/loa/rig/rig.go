@@ -37,6 +37,7 @@ type Options struct {
 	// are as many and so much smaller.
 	Everywhere bool
 	Postgres   string // connection string; empty: SQLite
+	Gateways   int    // that share it, as their configuration says; default 1
 	Redis      string // the section of the configuration; empty: a server of its own
 	// PerSecond is how many SMS may leave each second; 0: no limit. It makes an
 	// alert's middle wide enough for a fault.
@@ -114,6 +115,7 @@ func New(t testing.TB, o Options) *Rig {
 	if o.ResendAfter == 0 {
 		o.ResendAfter = 3 * time.Second
 	}
+	o.Gateways = max(o.Gateways, 1)
 	if o.Tags == nil {
 		o.Tags = []string{Tag}
 	}
