@@ -74,13 +74,13 @@ func (g *Gateway) earlier(ctx context.Context, ref alert.Reference) (*alert.Revi
 }
 
 // hazardsOf lists the values of the slot "hazard" by which later texts may name
-// what a message is about, the best first. None: it does not say, and any may be
-// named.
+// what a message is about, the best first. None: it does not say, or in a word
+// that later texts do not have, and any may be named.
 func (g *Gateway) hazardsOf(rev *alert.Revision) []string {
 	var all []string
 	add := func(values ...string) {
 		for _, v := range values {
-			if v != "" && !slices.Contains(all, v) {
+			if g.Renderer.Names(v) && !slices.Contains(all, v) {
 				all = append(all, v)
 			}
 		}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -123,6 +124,26 @@ func TestTheEarlierMessageIsFilledIn(t *testing.T) {
 			t.Errorf("%s: %v, %v", name, got, err)
 		case len(in.Slots) != len(c.slots):
 			t.Errorf("%s: what the author wrote was changed: %v", name, in.Slots)
+		}
+	}
+}
+
+// A message in its author's own words may be about what no text can name: then
+// its correction names what comes nearest.
+func TestHazardsThatNoTextNames(t *testing.T) {
+	t.Parallel()
+	g := openMute(t)
+	for code, want := range map[string][]string{"volcano": nil, "flood": {"flood"}, "flash_flood|landslide": {"flash_flood|landslide", "flash_flood", "landslide"}} {
+		old := written(time.Now(), "06673")
+		old.Template, old.Slots, old.EventCodes = "", nil, []alert.NamedValue{{Name: alert.HazardName, Value: code}}
+		if got := g.hazardsOf(&alert.Revision{Infos: []alert.Info{old}}); !slices.Equal(got, want) {
+			t.Errorf("%s: %v, want %v", code, got, want)
+		}
+		later := written(time.Now(), "06673")
+		later.Template, later.Slots = "any.correction_false", map[string]string{"hazard": "flood"}
+		err := g.namesOf(&alert.Revision{Infos: []alert.Info{later}}, &alert.Revision{Infos: []alert.Info{old}})
+		if named := code != "flash_flood|landslide"; (err == nil) != named {
+			t.Errorf("%s: a correction that names a flood: %v", code, err)
 		}
 	}
 }

@@ -43,6 +43,13 @@ func (r *Renderer) Hazard(template string) string {
 	return ""
 }
 
+// Names reports whether the slot "hazard" can name it: a hazard of the catalogue,
+// or one storm ("storm:3").
+func (r *Renderer) Names(hazard string) bool {
+	_, ok := r.catalogue.fixed("hazard", hazard)
+	return ok
+}
+
 // authoredEntries lists the forms of a template that an author's slots go into.
 func (r *Renderer) authoredEntries(template, language string) []*entry {
 	var out []*entry
