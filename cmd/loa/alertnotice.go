@@ -39,7 +39,7 @@ func noticeWords(n api.Notice) (en, vi string) {
 			"một yêu cầu gửi bị từ chối vì không hợp lệ; phần tin đó không gửi cho ai"
 	case "unreadable":
 		return "a stored request to send it cannot be read; that part goes to nobody",
-			"không đọc được một yêu cầu gửi trong sổ cái; phần tin đó không gửi cho ai"
+			"không đọc được một yêu cầu gửi trong cơ sở dữ liệu; phần tin đó không gửi cho ai"
 	case "status":
 		return "an exercise or test message was kept from the public on " + on,
 			"đã chặn tin diễn tập hoặc thử nghiệm, không cho gửi tới người dân qua " + kind

@@ -71,7 +71,7 @@ var catalogue = map[Cause]words{
 		remedy: "Look at the provider's status page and at our way to it; a probe is sent every few seconds and sending resumes by itself.",
 	},
 	LedgerReadOnly: {
-		vi: "sổ cái không ghi được", plain: "so cai khong ghi duoc", en: "the ledger cannot be written",
+		vi: "cơ sở dữ liệu không ghi được", plain: "CSDL khong ghi duoc", en: "the ledger cannot be written",
 		remedy: "Nothing can be approved or sent: free the disk, check its mount and its log, or bring PostgreSQL back.",
 	},
 	DiskFull: {
