@@ -40,7 +40,7 @@ NOT SENT: a request to send it was refused because it breaks a rule; that part g
 KHÔNG GỬI: một yêu cầu gửi bị từ chối vì không hợp lệ; phần tin đó không gửi cho ai
 
 NOT SENT: a stored request to send it cannot be read; that part goes to nobody
-KHÔNG GỬI: không đọc được một yêu cầu gửi trong sổ cái; phần tin đó không gửi cho ai
+KHÔNG GỬI: không đọc được một yêu cầu gửi trong cơ sở dữ liệu; phần tin đó không gửi cho ai
 
 NOT SENT: an exercise or test message was kept from the public on app
 KHÔNG GỬI: đã chặn tin diễn tập hoặc thử nghiệm, không cho gửi tới người dân qua kênh ứng dụng

@@ -405,7 +405,7 @@ func TestLedgerAway(t *testing.T) {
 	if res.StatusCode != http.StatusServiceUnavailable {
 		t.Errorf("status %d", res.StatusCode)
 	}
-	has(t, body, "Sổ cái không trả lời. Dưới đây là số liệu lúc 12:00:02.", "Bão số 3")
+	has(t, body, "Cơ sở dữ liệu không trả lời. Dưới đây là số liệu lúc 12:00:02.", "Bão số 3")
 	if res, _ := get(t, h, "/live"); res.StatusCode != http.StatusServiceUnavailable {
 		t.Errorf("the moving part says %d while the ledger is away", res.StatusCode)
 	}
