@@ -86,7 +86,7 @@ func TestToldToStopOnPostgres(t *testing.T) {
 func TestNodeKilledMidAlert(t *testing.T) {
 	t.Parallel()
 	o := slowly(2400)
-	o.Postgres = database(t)
+	o.Gateways, o.Postgres = 2, database(t)
 	r, first := shipped(t, o)
 	first.Serve()
 	r.AddNode().Serve()

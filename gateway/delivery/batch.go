@@ -116,5 +116,4 @@ type Hint struct {
 	Batch    BatchID
 	Kind     channels.Kind
 	Priority Priority
-	Orphaned bool // whoever held it neither gave it back nor renewed its lease; only Store.Due says so
 }

@@ -2,6 +2,7 @@ package delivery
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -140,4 +141,52 @@ func TestGatewaysShareARate(t *testing.T) {
 			r.stop()
 		}
 	})
+}
+
+// failing is a shared budget that answers for a while and then never again.
+type failing struct {
+	slotted
+	sleepy
+	until time.Time
+}
+
+func (f *failing) Take(ctx context.Context, provider string, perSecond, n int, now time.Time) (int, time.Duration, error) {
+	if time.Now().Before(f.until) {
+		return f.slotted.Take(ctx, provider, perSecond, n, now)
+	}
+	return f.sleepy.Take(ctx, provider, perSecond, n, now)
+}
+
+// A node that has had the whole of a shared budget goes on at its own share when
+// the budget stops to answer, at small rates too.
+func TestBudgetAnswersNoMore(t *testing.T) {
+	for _, c := range []struct{ limit, nodes int }{{100, 2}, {40, 3}, {20, 1}, {20, 4}, {20, 30}} {
+		t.Run(fmt.Sprintf("%d a second, %d nodes", c.limit, c.nodes), func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				const after, seconds = 6 * time.Second, 60
+				b := &book{kind: channels.SMS, name: "standin", takes: 20 * time.Millisecond}
+				l := smsLane(b)
+				l.Providers[0].PerSecond = c.limit
+				shared := &failing{until: time.Now().Add(after)}
+				r := newRig(t, func(o *Options) { o.Rate, o.Nodes = shared, c.nodes }, l)
+				r.run()
+				for i := range int64(8) {
+					r.send(batch(channels.SMS, 1+1000*i, 1000))
+				}
+				time.Sleep(after + seconds*time.Second)
+				calls := b.made()
+				checkRate(t, calls, max(c.limit+1, c.limit*105/100))
+				alone := 0
+				for _, call := range calls {
+					if call.at.After(shared.until) {
+						alone++
+					}
+				}
+				if least := seconds * c.limit / c.nodes * 55 / 100; alone < least || len(calls)-alone < int(after.Seconds()-2)*c.limit*8/10 {
+					t.Errorf("%d calls while the budget answered and %d in %d s after, want %d", len(calls)-alone, alone, seconds, least)
+				}
+				r.stop()
+			})
+		})
+	}
 }

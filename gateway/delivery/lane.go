@@ -24,7 +24,7 @@ type lane struct {
 	seen                                            [4]sighting     // of the poller alone
 	orphans                                         struct {
 		sync.Mutex
-		due []Hint // highest priority first, as the ledger last said
+		due []Hint // as the ledger last said
 	}
 	texts  texts
 	routes struct {

@@ -235,11 +235,26 @@ func (s *modelStore) Due(_ context.Context, now time.Time, after Hint, limit int
 	for _, b := range s.batches {
 		later := b.Priority > after.Priority || b.Priority == after.Priority && b.ID > after.Batch
 		if later && s.live(b, now) && b.free(now) && b.due(now) {
-			out = append(out, Hint{Batch: b.ID, Kind: b.Kind, Priority: b.Priority, Orphaned: b.leased})
+			out = append(out, Hint{Batch: b.ID, Kind: b.Kind, Priority: b.Priority})
 		}
 	}
 	slices.SortStableFunc(out, func(a, b Hint) int { return int(a.Priority) - int(b.Priority) })
 	return out[:min(len(out), limit)], nil
+}
+
+func (s *modelStore) Orphans(_ context.Context, now time.Time, kind channels.Kind, _ int) ([]Hint, error) {
+	defer s.enter()()
+	if s.fail != nil {
+		return nil, s.fail
+	}
+	var out []Hint
+	for _, b := range s.batches {
+		if b.Kind == kind && s.live(b, now) && b.leased && b.free(now) && b.crashes < OrphanCrashes {
+			out = append(out, Hint{Batch: b.ID, Kind: b.Kind, Priority: b.Priority})
+		}
+	}
+	slices.SortStableFunc(out, func(a, b Hint) int { return int(a.Priority) - int(b.Priority) })
+	return out, nil
 }
 
 func (s *modelStore) Locate(_ context.Context, id alert.ID, revision int, kind channels.Kind, endpoint int64) (BatchID, int, uint8, error) {

@@ -4,34 +4,32 @@ import (
 	"context"
 	"slices"
 	"time"
-
-	"loa/channels"
 )
 
-// orphans are batches whose holder is gone, by channel, highest priority first.
-// They have waited for a lease to end already, so they are not laid behind what
-// waits on the belt: workers claim them at once and start with them.
-type orphans map[channels.Kind][]Hint
+const (
+	// OrphanCrashes is how many holders of a batch may have died in a row for it
+	// still to go before others.
+	OrphanCrashes = 2
 
-func (o *orphans) add(hs []Hint) {
-	for _, h := range hs {
-		if !h.Orphaned {
-			continue
-		}
-		if *o == nil {
-			*o = orphans{}
-		}
-		(*o)[h.Kind] = append((*o)[h.Kind], h)
-	}
-}
+	orphanPage = 1000
+)
 
-// adopt gives the lanes what the ledger knows to be orphaned.
-func (e *Engine) adopt(left orphans) {
+// askOrphans learns from the ledger which batches have lost their holder. They
+// have waited for a lease to end already, so they are not laid behind what waits
+// on the belt: workers claim them at once and start with them.
+func (e *Engine) askOrphans(ctx context.Context) {
 	for _, l := range e.lanes {
+		due, err := e.opt.Store.Orphans(ctx, e.opt.Now(), l.Kind, orphanPage)
+		if err != nil {
+			if ctx.Err() == nil {
+				e.m.failures.WithLabelValues("due").Inc()
+			}
+			return
+		}
 		l.orphans.Lock()
-		l.orphans.due = left[l.Kind]
+		l.orphans.due = due
 		l.orphans.Unlock()
-		if len(left[l.Kind]) > 0 {
+		if len(due) > 0 {
 			l.wake()
 		}
 	}
@@ -58,7 +56,7 @@ func (l *lane) orphaned(n int) []BatchID {
 // first. It says how long to leave the ledger alone if that failed.
 func (w *worker) takeOver(ledger context.Context) time.Duration {
 	had := len(w.holds)
-	ids := w.l.orphaned(min(w.limit(), max(0, maxHolds-had)))
+	ids := w.l.orphaned(min(w.limit(), max(0, 2*maxHolds-had)))
 	if len(ids) == 0 {
 		return 0
 	}

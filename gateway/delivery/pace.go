@@ -194,8 +194,8 @@ const (
 	stoodStill = time.Second
 	aloneFor   = 500 * time.Millisecond
 
-	// joinFor is how long a node that kept to its own share takes no more than
-	// that of the shared budget: the others may keep to theirs a little longer.
+	// joinFor is how long a node that comes back to the shared budget takes no
+	// more of it than its own share.
 	joinFor = time.Second
 )
 
@@ -216,40 +216,67 @@ func (p *provider) rated(ctx context.Context, shared Rate, n int, now, wall time
 		n = granted
 	}
 	p.mu.Unlock()
-	asks := shared != nil && !now.Before(p.alone)
-	joins := asks && now.Before(p.joined)
-	if !asks || joins {
+	if shared == nil || now.Before(p.alone) {
+		p.budget.asked = time.Time{}
+		return p.ownShare(limit, n, now)
+	}
+	joins := p.budget.joins(now)
+	if joins > 0 {
 		granted, wait := p.ownShare(limit, n, now)
-		if !asks {
-			p.joined = now.Add(joinFor)
-		}
-		if !asks || granted == 0 {
-			return granted, wait
+		if granted == 0 {
+			return 0, min(wait, joins)
 		}
 		n = granted
 	}
 	granted, wait, err := shared.Take(ctx, p.name, int(limit), n, wall)
-	answered := mono()
-	if err == nil {
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		if joins {
-			p.tokens.left += float64(n - granted)
-		} else {
-			p.tokens.spend(limit/float64(p.nodes), granted, now)
-		}
-		return granted, wait
+	took := mono().Sub(now)
+	if err != nil {
+		return p.unanswered(limit, n, joins > 0, took, now)
 	}
-	if took := answered.Sub(now); took >= slowAnswer && took < stoodStill {
-		p.alone = answered.Add(aloneFor)
-	}
-	p.joined = now.Add(joinFor)
-	if joins {
-		return n, 0
-	}
+	p.budget.failing = false
 	p.mu.Lock()
-	p.tokens.left, p.tokens.at = min(p.tokens.left, 0), now // the others may have had all of this second
-	p.mu.Unlock()
+	defer p.mu.Unlock()
+	if joins > 0 {
+		p.tokens.left += float64(n - granted)
+	} else {
+		p.tokens.spend(limit/float64(p.nodes), granted, now)
+	}
+	return granted, wait
+}
+
+// budget is what a node remembers of the shared budget.
+type budget struct {
+	since   time.Time // of the first question in a row
+	asked   time.Time // of the latest; zero: it was not answered, or the node keeps to its own share
+	failing bool
+}
+
+// joins says for how long a node that comes back to the shared budget keeps to
+// its own share too: others may not have come back yet.
+func (b *budget) joins(now time.Time) time.Duration {
+	if now.Sub(b.asked) > 2*joinFor {
+		b.since = now
+	}
+	b.asked = now
+	return b.since.Add(joinFor).Sub(now)
+}
+
+// unanswered gives calls of the node's own share when the shared budget failed.
+func (p *provider) unanswered(limit float64, n int, joins bool, took time.Duration, now time.Time) (int, time.Duration) {
+	first := !p.budget.failing
+	p.budget.asked, p.budget.failing = time.Time{}, true
+	if took >= slowAnswer && took < stoodStill {
+		p.alone = now.Add(took + aloneFor)
+	}
+	if joins && took < stoodStill {
+		return n, 0 // of its own share already
+	}
+	if first || took >= stoodStill {
+		p.mu.Lock()
+		p.tokens.spend(limit/float64(p.nodes), 0, now)
+		p.tokens.left = min(p.tokens.left, 0) // the others may have had all of this second
+		p.mu.Unlock()
+	}
 	return p.ownShare(limit, n, now)
 }
 

@@ -39,7 +39,7 @@ type provider struct {
 	smooth bucket          // of the whole limit while it is slowed
 	gate   gate            // of calls that are about to start
 	alone  time.Time       // the shared budget is not asked before; who has the gate's turn
-	joined time.Time       // until then it gives no more than the own share; who has the gate's turn
+	budget budget          // the shared one; who has the gate's turn
 	asking bucket          // of lookups
 	last   *channels.Error // of the latest call that counted against it
 	since  time.Time       // wall clock, of told

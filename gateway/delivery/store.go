@@ -83,6 +83,10 @@ type Store interface {
 	// Due lists batches of live alerts that are due and not leased, ordered by
 	// (priority, batch), after the given one; for the sweeper.
 	Due(ctx context.Context, now time.Time, after Hint, limit int) ([]Hint, error)
+	// Orphans lists batches of the channel that are due and whose holder neither
+	// gave them back nor lived to renew its lease, ordered like Due. Those of
+	// which so many holders died in a row that they may be the cause are left out.
+	Orphans(ctx context.Context, now time.Time, kind channels.Kind, limit int) ([]Hint, error)
 	// Busiest is the highest priority of the channel that has work: batches of
 	// live alerts that are due, or leased to whomever. P3 if there is none.
 	Busiest(ctx context.Context, now time.Time, kind channels.Kind) (Priority, error)

@@ -103,16 +103,13 @@ func (e *Engine) askWaiting(ctx context.Context) bool {
 func (e *Engine) countDue(ctx context.Context) {
 	e.askBusiest(ctx)
 	counts := dueCounts{}
-	var left orphans
 	err := e.eachDue(ctx, sweepPages, func(hs []Hint) error {
 		counts.add(hs)
-		left.add(hs)
 		return nil
 	})
 	if err != nil {
 		return
 	}
-	e.adopt(left)
 	for _, l := range e.lanes {
 		c := counts.of(l.Kind)
 		for p := range l.waiting {
@@ -192,12 +189,13 @@ func (e *Engine) eachDue(ctx context.Context, pages int, f func([]Hint) error) e
 	return nil
 }
 
-// sweep lays on the belt what became due without anybody saying so: retries,
-// expired leases, and everything when the queue has forgotten.
+// sweep finds what nobody says: batches whose holder is gone, and for the belt
+// retries and, when the queue has forgotten, everything.
 func (e *Engine) sweep(ctx context.Context) {
 	t := time.NewTicker(e.opt.SweepEvery)
 	defer t.Stop()
 	for n := 1; ; n++ {
+		e.askOrphans(ctx)
 		if e.belt.usesQueue() {
 			e.sweepOnce(ctx, n%sweepWhole == 0)
 		}
@@ -232,16 +230,13 @@ func (e *Engine) sweepOnce(ctx context.Context, whole bool) {
 		source = "rebuild"
 	}
 	seen := make(map[BatchID]bool)
-	var left orphans
 	err = e.eachDue(ctx, pages, func(hs []Hint) error {
 		for _, h := range hs {
 			seen[h.Batch] = true
 		}
-		left.add(hs)
 		return b.push(ctx, source, b.unknown(hs))
 	})
 	b.swept(err == nil && pages == 0, rebuild && err != nil, seen)
-	e.adopt(left)
 }
 
 func (e *Engine) waiting() int64 {

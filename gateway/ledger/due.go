@@ -31,11 +31,11 @@ func (l deliveryStore) Due(ctx context.Context, now time.Time, after delivery.Hi
 		}
 		at := ns(now)
 		for _, kind := range channels.AllKinds() {
-			err := t.each("SELECT p.batch, p.priority, p.until <> 0"+openLive+" AND (p.priority, p.batch) > (?, ?) ORDER BY p.priority, p.batch LIMIT ?",
+			err := t.each("SELECT p.batch, p.priority"+openLive+" AND (p.priority, p.batch) > (?, ?) ORDER BY p.priority, p.batch LIMIT ?",
 				[]any{kindCodes[kind], at, clock, t.boot(), at, at, int64(after.Priority), int64(after.Batch), int64(limit)},
 				func(scan func(...any) error) error {
 					h := delivery.Hint{Kind: kind}
-					if err := scan(&h.Batch, &h.Priority, &h.Orphaned); err != nil {
+					if err := scan(&h.Batch, &h.Priority); err != nil {
 						return err
 					}
 					hints = append(hints, h)
@@ -54,6 +54,38 @@ func (l deliveryStore) Due(ctx context.Context, now time.Time, after delivery.Hi
 		return cmp.Or(cmp.Compare(a.Priority, b.Priority), cmp.Compare(a.Batch, b.Batch))
 	})
 	return hints[:min(limit, len(hints))], nil
+}
+
+// Orphans lists none while the ledger is on hold.
+func (l deliveryStore) Orphans(ctx context.Context, now time.Time, kind channels.Kind, limit int) ([]delivery.Hint, error) {
+	var hints []delivery.Hint
+	code, err := kindCode(kind)
+	if err != nil || limit <= 0 {
+		return nil, err
+	}
+	err = l.db.read(ctx, func(t tx) error {
+		hints = nil
+		if held, err := onHold(t, ""); err != nil || held {
+			return err
+		}
+		clock, err := t.clock()
+		if err != nil {
+			return err
+		}
+		at := ns(now)
+		return t.each("SELECT p.batch, p.priority"+openLive+" AND p.until <> 0 AND p.crashes < ? ORDER BY p.priority, p.batch LIMIT ?",
+			[]any{code, at, clock, t.boot(), at, at, int64(delivery.OrphanCrashes), int64(limit)},
+			func(scan func(...any) error) error {
+				h := delivery.Hint{Kind: kind}
+				err := scan(&h.Batch, &h.Priority)
+				hints = append(hints, h)
+				return err
+			})
+	})
+	if err != nil {
+		return nil, fmt.Errorf("ledger: orphans: %w", err)
+	}
+	return hints, nil
 }
 
 // Busiest looks at leased batches too, nothing while the ledger is on hold.

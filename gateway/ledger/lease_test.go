@@ -56,7 +56,8 @@ func TestLeasesOfAnotherBootAreVoid(t *testing.T) {
 	must(t, l.Close())
 
 	l = openAt(t, path, opt)
-	same(t, "due", []delivery.Hint{{Batch: id, Kind: channels.SMS, Orphaned: true}}, got(l.Delivery().Due(t.Context(), noon, delivery.Hint{}, 9))(t))
+	same(t, "due", []delivery.Hint{{Batch: id, Kind: channels.SMS}}, got(l.Delivery().Due(t.Context(), noon, delivery.Hint{}, 9))(t))
+	same(t, "orphans", []delivery.Hint{{Batch: id, Kind: channels.SMS}}, orphans(t, l, noon))
 	same(t, "verdict on a lease of another boot", delivery.Verdict{Lost: true}, advance(t, l, noon, delivery.Step{Batch: id, Fence: fence, Start: []int{2}}))
 	lease := claim(t, l, noon)[0]
 	if lease.Fence <= fence {
@@ -64,6 +65,45 @@ func TestLeasesOfAnotherBootAreVoid(t *testing.T) {
 	}
 	want := []delivery.Mark{delivery.NewMark(channels.Ambiguous, 1), delivery.NewMark(channels.Ambiguous, 1), 0}
 	same(t, "marks", want, lease.Marks)
+}
+
+func orphans(t *testing.T, l *Ledger, now time.Time) []delivery.Hint {
+	t.Helper()
+	return got(l.Delivery().Orphans(t.Context(), now, channels.SMS, 9))(t)
+}
+
+// An orphan is what somebody held and let lapse; what nobody held, or was given
+// back, is none, and nor is what may have killed its holders.
+func TestOrphans(t *testing.T) {
+	t.Parallel()
+	both(t, func(t *testing.T, open opener) {
+		l := open(t, Options{})
+		approve(t, l, "a1")
+		ids := cut(t, l, "a1", batch("a1", 1, 3), batch("a1", 10, 3))
+		lapse := func() {
+			must(t, l.db.write(t.Context(), acts, func(x tx) error {
+				x.leased().drop(ids[0])
+				_, err := x.exec("UPDATE progress SET until = 1 WHERE batch = ?", int64(ids[0]))
+				return err
+			}))
+		}
+		same(t, "of nobody", 0, len(orphans(t, l, noon)))
+		leases := claim(t, l, noon)
+		same(t, "leased", 2, len(leases))
+		same(t, "of the living", 0, len(orphans(t, l, noon)))
+		advance(t, l, noon, delivery.Step{Batch: ids[1], Fence: leases[1].Fence, Return: true})
+		want := []delivery.Hint{{Batch: ids[0], Kind: channels.SMS}}
+		lapse()
+		same(t, "after the lease", want, orphans(t, l, noon))
+		same(t, "of another channel", 0, len(got(l.Delivery().Orphans(t.Context(), noon, channels.WebPush, 9))(t)))
+		for range delivery.OrphanCrashes {
+			same(t, "leases", 1, len(claim(t, l, noon, ids[0])))
+			same(t, "claimed", 0, len(orphans(t, l, noon)))
+			lapse()
+		}
+		same(t, "after too many holders", 0, len(orphans(t, l, noon)))
+		same(t, "due all the same", 2, len(got(l.Delivery().Due(t.Context(), noon, delivery.Hint{}, 9))(t)))
+	})
 }
 
 // TestTwoNodesShareTheWork lets two ledgers on one PostgreSQL claim the same

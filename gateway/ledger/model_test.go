@@ -301,7 +301,7 @@ func (m *model) end(t *rapid.T) {
 func (m *model) check(t *rapid.T) {
 	var want []delivery.Hint
 	for _, b := range m.sorted(func(b *modelBatch) bool { return m.live(b) && !b.valid && b.due(m.now) }) {
-		want = append(want, delivery.Hint{Batch: b.ID, Kind: b.Kind, Priority: b.Priority, Orphaned: b.holder})
+		want = append(want, delivery.Hint{Batch: b.ID, Kind: b.Kind, Priority: b.Priority})
 	}
 	var due []delivery.Hint
 	for after := (delivery.Hint{}); ; after = due[len(due)-1] {

@@ -36,12 +36,13 @@ func TestHotQueriesUseTheirIndexes(t *testing.T) {
 			_, err := a.Page(ctx, audience.Query{Kind: channels.SMS, Commune: "22101", Language: "vi", Upto: 9}, 0, 10)
 			return err
 		},
-		"counts": func() error { _, err := a.Counts(ctx, []area.Code{"22101"}, false); return err },
-		"find":   func() error { _, err := a.Find(ctx, channels.SMS, [16]byte{1}); return err },
-		"retire": func() error { return a.Retire(ctx, []int64{1}, now, "test") },
-		"due":    func() error { _, err := d.Due(ctx, now, delivery.Hint{}, 10); return err },
-		"open":   func() error { _, err := d.Outstanding(ctx, channels.SMS); return err },
-		"busy":   func() error { _, err := d.Busiest(ctx, now, channels.SMS); return err },
+		"counts":  func() error { _, err := a.Counts(ctx, []area.Code{"22101"}, false); return err },
+		"find":    func() error { _, err := a.Find(ctx, channels.SMS, [16]byte{1}); return err },
+		"retire":  func() error { return a.Retire(ctx, []int64{1}, now, "test") },
+		"due":     func() error { _, err := d.Due(ctx, now, delivery.Hint{}, 10); return err },
+		"orphans": func() error { _, err := d.Orphans(ctx, now, channels.SMS, 10); return err },
+		"open":    func() error { _, err := d.Outstanding(ctx, channels.SMS); return err },
+		"busy":    func() error { _, err := d.Busiest(ctx, now, channels.SMS); return err },
 		"claim": func() error {
 			_, err := d.Claim(ctx, delivery.ClaimRequest{Kind: channels.SMS, Max: 4, Now: now})
 			return err

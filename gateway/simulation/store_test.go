@@ -131,6 +131,13 @@ func (s deliveryStore) Due(ctx context.Context, now time.Time, after delivery.Hi
 	return s.Store.Due(ctx, now, after, limit)
 }
 
+func (s deliveryStore) Orphans(ctx context.Context, now time.Time, kind channels.Kind, limit int) ([]delivery.Hint, error) {
+	if s.n.gone() {
+		return nil, errGone
+	}
+	return s.Store.Orphans(ctx, now, kind, limit)
+}
+
 func (s deliveryStore) Busiest(ctx context.Context, now time.Time, kind channels.Kind) (delivery.Priority, error) {
 	if s.n.gone() {
 		return delivery.P3, errGone

@@ -57,7 +57,7 @@ func clockSteps(r *run) {
 func clocksDiffer(r *run) {
 	n := r.pick(1000, 3000, 10000)
 	pages := rig.NewPages(r)
-	p := rig.New(r, rig.Options{People: n, PerSecond: n * 6 / 10 / 20, Postgres: postgrestest.Shared(r.T).Database(r.T), Extra: pages.Extra})
+	p := rig.New(r, rig.Options{People: n, PerSecond: n * 6 / 10 / 20, Gateways: 2, Postgres: postgrestest.Shared(r.T).Database(r.T), Extra: pages.Extra})
 	r.clockOf(p.Nodes[0], "5m")
 	late := p.AddNode()
 	r.clockOf(late, "-5m")

@@ -66,12 +66,13 @@ func oneKilled(r *run) {
 	if batches == 0 {
 		r.Error("no gateway was killed with work in hand")
 	}
-	p.Finish(id, within)
+	doubts := p.FinishInDoubt(id, within)
 	s := p.Compare(id, marked)
 	r.note("kills", done)
 	r.note("batches taken over", batches)
 	r.note("longest until taken over", longest.Round(time.Millisecond).String())
 	r.note("marked sending at the kills", marked)
+	r.note("killed in both sends, in doubt for ever", doubts)
 	r.note("lost", s.Lost)
 	r.note("duplicates", s.Second)
 	r.judge(p)

@@ -29,7 +29,7 @@ const (
 // soak plays alert after alert with a random fault in the middle of each. The
 // first gateway is never ended, so that its memory can be watched.
 func soak(r *run) {
-	turns := r.pick(4, 20, 120)
+	const turns = 120
 	p := several(r, 3, rig.Options{People: soakPeople, PerSecond: soakPeople * 6 / 10 / 12, Ranges: []string{"+8491", "+8497"}})
 	dice := rand.New(rand.NewPCG(70, 1)) // #nosec G404 -- a fault's dice
 	faults := soakFaults(r, p)
@@ -38,7 +38,7 @@ func soak(r *run) {
 	var open []string
 	finish := func(most int) {
 		for len(open) > most {
-			p.Finish(open[0], within)
+			p.FinishInDoubt(open[0], within)
 			p.Halt(open[0]) // no more than a few are in force at once
 			open = open[1:]
 		}
@@ -58,7 +58,9 @@ func soak(r *run) {
 		}
 		p.InTheMiddle(id, f.name)
 		r.Logf("turn %d: %s", i+1, f.name)
+		before := f.met()
 		f.play(dice, id)
+		rig.Eventually(r, 10*time.Second, f.name+" to be met", func() (bool, string) { return f.met() > before, "" })
 		met[f.name]++
 		if f.name != stopped {
 			open = append(open, id)
@@ -74,16 +76,7 @@ func soak(r *run) {
 	finish(0)
 	r.note("alerts, each with a fault", turns)
 	r.note("faults of each kind", fmt.Sprint(met))
-	if turns > 2*soakWarm {
-		r.steady(heap[soakWarm:], routines[soakWarm:])
-	}
-	r.note("refused by the carrier", len(p.Refusals()))
-	r.note("refused by the push service", fmt.Sprint(p.PushRefused()))
-	asked := p.Nodes[0].Metric("loa_delivery_failures_total", `call="queue"`)
-	r.note("questions to Redis that failed at the first gateway", asked)
-	if len(p.Refusals()) == 0 || p.PushRefused()[429] == 0 || asked == 0 {
-		r.Error("the carrier, the push service or Redis was never met in its fault")
-	}
+	r.steady(heap[soakWarm:], routines[soakWarm:])
 	r.judge(p, "I4", "I12")
 }
 
@@ -130,62 +123,77 @@ const stopped = "stopped and corrected"
 type soakFault struct {
 	name string
 	play func(dice *rand.Rand, id string)
+	met  func() float64 // grows when the fault is met
 }
 
 // soakFaults are those of the other rows that a machine can go through every
 // half minute.
 func soakFaults(r *run, p *rig.Rig) []soakFault {
 	other := func(dice *rand.Rand) *rig.Node { return p.Nodes[1+dice.IntN(len(p.Nodes)-1)] }
-	redis := func(name string, args ...string) soakFault {
-		return soakFault{name, func(*rand.Rand, string) { p.Redis.CLI(args...) }}
+	acted := 0.0 // what fails the row unless it succeeds
+	atNode := func(name string, play func(n *rig.Node)) soakFault {
+		return soakFault{name, func(dice *rand.Rand, _ string) {
+			n := other(dice)
+			play(n)
+			acted++
+		}, func() float64 { return acted }}
 	}
+	refused := func() float64 { return p.Nodes[0].Metric("loa_delivery_failures_total", `call="queue"`) }
+	atRedis := func(name string, span time.Duration, begin, end func()) soakFault {
+		return soakFault{name, func(*rand.Rand, string) {
+			begin()
+			r.last(span)
+			end()
+		}, refused}
+	}
+	cli := func(args ...string) func() { return func() { p.Redis.CLI(args...) } }
 	atCarrier := func(name string, span time.Duration, f carrier.Faults) soakFault {
 		return soakFault{name, func(*rand.Rand, string) {
 			p.BreakCarrier(f)
 			r.last(span)
 			p.BreakCarrier(carrier.Faults{})
-		}}
+		}, func() float64 { return float64(p.CarrierStats().Broken) }}
 	}
+	great := 0
 	return []soakFault{
-		{"gateway killed", func(dice *rand.Rand, _ string) { n := other(dice); n.Kill(); n.Serve() }},
-		{"gateway ended by SIGTERM", func(dice *rand.Rand, _ string) {
-			n := other(dice)
+		atNode("gateway killed", func(n *rig.Node) { n.Kill(); n.Serve() }),
+		atNode("gateway ended by SIGTERM", func(n *rig.Node) {
 			n.Signal(syscall.SIGTERM)
 			<-n.Ended()
 			n.Serve()
-		}},
-		{"gateway frozen for 5 s", func(dice *rand.Rand, _ string) {
-			n := other(dice)
+		}),
+		atNode("gateway frozen for 5 s", func(n *rig.Node) {
 			n.Freeze()
 			r.last(5 * time.Second)
+			if !n.Frozen() {
+				r.Error("the gateway was not frozen")
+			}
 			n.Thaw()
 			n.AwaitReady(10 * time.Second)
-		}},
-		{"Redis killed", func(*rand.Rand, string) {
-			p.Redis.Kill()
-			r.last(4 * time.Second)
-			p.Redis.Restart()
-		}},
-		redis("FLUSHALL", "flushall"),
-		redis("Redis paused for 5 s", "client", "pause", "5000", "all"),
-		redis("clients of Redis killed", "client", "kill", "type", "normal", "skipme", "yes"),
-		{"Redis read-only", func(*rand.Rand, string) {
-			p.Redis.CLI("replicaof", "127.0.0.1", "1")
-			r.last(4 * time.Second)
-			p.Redis.CLI("replicaof", "no", "one")
-		}},
+		}),
+		atRedis("Redis killed", 4*time.Second, p.Redis.Kill, p.Redis.Restart),
+		atRedis("Redis paused for 5 s", 5*time.Second, cli("client", "pause", "5000", "all"), func() {}),
+		atRedis("Redis read-only", 4*time.Second, cli("replicaof", "127.0.0.1", "1"), cli("replicaof", "no", "one")),
+		atNode("FLUSHALL", func(*rig.Node) { p.Redis.CLI("flushall") }),
 		atCarrier("carrier answers 503", 5*time.Second, carrier.Faults{Fault: carrier.FaultOutage, Share: 1}),
 		atCarrier("carrier throttles 3 of 10", 8*time.Second, carrier.Faults{Fault: carrier.FaultThrottle, Share: 0.3, RetryAfter: 1}),
 		atCarrier("carrier's answers lost", 5*time.Second, carrier.Faults{Fault: carrier.FaultError, Share: 0.1}),
 		atCarrier("carrier's odd successes", 5*time.Second, carrier.Faults{Fault: carrier.FaultNameless, Share: 0.1}),
 		atCarrier("one range of numbers down", 5*time.Second, carrier.Faults{Fault: carrier.FaultOutage, Share: 1, Prefix: "+8497"}),
-		{"push service answers 429", func(*rand.Rand, string) { p.BreakPush(push.Faults{Status: 429, RetryAfter: "1", Times: 40}) }},
-		{"great requests", func(*rand.Rand, string) { greatRequests(r, p, 16) }},
+		{"push service answers 429", func(*rand.Rand, string) {
+			p.BreakPush(push.Faults{Status: 429, RetryAfter: "1", Times: 40})
+		}, func() float64 { return float64(p.PushRefused()[429]) }},
+		{"great requests", func(*rand.Rand, string) {
+			for _, n := range greatRequests(r, p, 16) {
+				great += n
+			}
+		}, func() float64 { return float64(great) }},
 		{stopped, func(_ *rand.Rand, id string) {
 			p.Halt(id)
 			by := p.Correct(id)
 			p.FinishSome(id, within)
 			p.FinishSome(by, within)
-		}},
+			acted++
+		}, func() float64 { return acted }},
 	}
 }

@@ -246,6 +246,17 @@ func (n *Node) Signal(s syscall.Signal) {
 // Freeze stops the process without its knowledge; Thaw lets it go on.
 func (n *Node) Freeze() { n.Signal(syscall.SIGSTOP) }
 
+// Frozen reports whether the process is stopped, as Linux tells it (proc(5)).
+func (n *Node) Frozen() bool {
+	n.r.Helper()
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", n.Process.Process.Pid))
+	if err != nil {
+		n.r.Fatal(err)
+	}
+	_, after, _ := strings.Cut(string(stat), ") ")
+	return strings.HasPrefix(after, "T")
+}
+
 // Thaw ends Freeze.
 func (n *Node) Thaw() { n.Signal(syscall.SIGCONT) }
 
