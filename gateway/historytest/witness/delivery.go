@@ -127,8 +127,14 @@ func (w *Witness) settled(s *delivery.Step, v delivery.Verdict, at int64) []hist
 		all.add(d.Outcome, d.Attempt, d.Index)
 	}
 	events := all.outcomes(s.Batch, s.Fence, at)
-	if h := w.holds[s.Batch]; h != nil && v.Done && h.batch.Priority == delivery.P0 && w.p0[h.batch.Kind] > 0 {
+	h := w.holds[s.Batch]
+	if h == nil {
+		return events
+	}
+	if v.Done || (v.Lost || s.Return) && len(h.marked) == 0 {
 		delete(w.holds, s.Batch)
+	}
+	if v.Done && h.batch.Priority == delivery.P0 && w.p0[h.batch.Kind] > 0 {
 		if w.p0[h.batch.Kind]--; w.p0[h.batch.Kind] == 0 {
 			events = append(events, historytest.Event{T: at, Kind: historytest.KindBacklog, Priority: "p0", Channel: h.batch.Kind})
 		}
