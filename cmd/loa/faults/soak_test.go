@@ -45,21 +45,25 @@ func soak(r *run) {
 	}
 	for i := range turns {
 		began := time.Now()
+		if i%len(faults) == 0 {
+			dice.Shuffle(len(faults), func(a, b int) { faults[a], faults[b] = faults[b], faults[a] })
+		}
+		f := faults[i%len(faults)]
+		before := f.met()
+		if f.name == pushed {
+			f.play(dice, "")
+		}
 		id := p.Alert()
 		rig.Eventually(r, time.Minute, "the alert to begin", func() (bool, string) {
 			pending := p.Left(id, channels.Pending)
 			return pending > 0 && pending < soakPeople*9/10, fmt.Sprint(pending, " pending")
 		})
 		r.last(time.Duration(dice.IntN(4000)) * time.Millisecond)
-		f := faults[i%len(faults)]
-		if i%len(faults) == 0 {
-			dice.Shuffle(len(faults), func(a, b int) { faults[a], faults[b] = faults[b], faults[a] })
-			f = faults[0]
-		}
 		p.InTheMiddle(id, f.name)
 		r.Logf("turn %d: %s", i+1, f.name)
-		before := f.met()
-		f.play(dice, id)
+		if f.name != pushed {
+			f.play(dice, id)
+		}
 		rig.Eventually(r, 10*time.Second, f.name+" to be met", func() (bool, string) { return f.met() > before, "" })
 		met[f.name]++
 		if f.name != stopped {
@@ -117,8 +121,13 @@ func median(values []float64) float64 {
 	return sorted[len(sorted)/2]
 }
 
-// stopped is the one fault that is a person's.
-const stopped = "stopped and corrected"
+const (
+	// stopped is the one fault that is a person's.
+	stopped = "stopped and corrected"
+	// pushed must be there before the alert: its pushes have gone when its SMS
+	// are in their middle.
+	pushed = "push service answers 429"
+)
 
 type soakFault struct {
 	name string
@@ -180,7 +189,7 @@ func soakFaults(r *run, p *rig.Rig) []soakFault {
 		atCarrier("carrier's answers lost", 5*time.Second, carrier.Faults{Fault: carrier.FaultError, Share: 0.1}),
 		atCarrier("carrier's odd successes", 5*time.Second, carrier.Faults{Fault: carrier.FaultNameless, Share: 0.1}),
 		atCarrier("one range of numbers down", 5*time.Second, carrier.Faults{Fault: carrier.FaultOutage, Share: 1, Prefix: "+8497"}),
-		{"push service answers 429", func(*rand.Rand, string) {
+		{pushed, func(*rand.Rand, string) {
 			p.BreakPush(push.Faults{Status: 429, RetryAfter: "1", Times: 40})
 		}, func() float64 { return float64(p.PushRefused()[429]) }},
 		{"great requests", func(*rand.Rand, string) {
