@@ -19,6 +19,7 @@ import (
 	"loa/gateway/account"
 	"loa/gateway/area"
 	"loa/gateway/audience"
+	"loa/gateway/audit"
 	"loa/gateway/config"
 	"loa/gateway/coverage"
 	"loa/gateway/delivery"
@@ -82,6 +83,7 @@ type Gateway struct {
 	probes     []watch.Probe // of parts that watch.go does not know
 	probe      ledgerProbe
 	guard      *guard
+	recordKey  audit.Key // signs checkpoints
 	stopBegan  time.Time // of Run; zero before
 }
 

@@ -15,6 +15,7 @@ import (
 
 	"loa/channels"
 	"loa/gateway/audience"
+	"loa/gateway/audit"
 	"loa/gateway/ledger"
 	"loa/gateway/ledger/postgrestest"
 )
@@ -221,7 +222,7 @@ func TestKeyChangedUnderAGateway(t *testing.T) {
 	if err := g.guard.run(ctx); !errors.Is(err, ErrRotating) {
 		t.Errorf("while it is changed: %v", err)
 	}
-	if err := g.ledger.FinishRekey(t.Context(), "another", []byte{1}, time.Now()); err != nil {
+	if err := g.ledger.FinishRekey(t.Context(), "another", []byte{1}, time.Now(), audit.Record{At: time.Now(), Actor: "system", Act: audit.ActRotate, Object: "ledger/test"}); err != nil {
 		t.Fatal(err)
 	}
 	if err := g.guard.run(ctx); !errors.Is(err, ErrOtherKey) {

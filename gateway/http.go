@@ -42,6 +42,7 @@ func (g *Gateway) localHandler() http.Handler {
 	mux.HandleFunc("GET /health", g.health)
 	g.holdHandlers(mux)
 	g.backupHandler(mux)
+	g.recordHandlers(mux)
 	mux.Handle("/api/", web.Headers(api.Local(g.api())))
 	mux.Handle("/", g.publicHandler())
 	return mux

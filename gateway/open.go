@@ -196,6 +196,9 @@ func (g *Gateway) openDelivery(ctx context.Context) error {
 	if err := g.owned(ctx, k); err != nil {
 		return err
 	}
+	if err := g.openRecord(ctx, k); err != nil {
+		return err
+	}
 	vault, err := audience.NewVault(k.vault)
 	if err != nil {
 		return err

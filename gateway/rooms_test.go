@@ -42,6 +42,7 @@ var rooms = []room{
 	{"loa/gateway/config", []string{"loa/channels"}},
 	{"loa/gateway/ledger", []string{"loa/gateway/alert", "loa/gateway/area", "loa/gateway/audit", "loa/gateway/desk", "loa/gateway/audience", "loa/gateway/dispatch", "loa/gateway/delivery", "loa/gateway/coverage", "loa/gateway/account", "loa/channels", "loa/gateway/ledger/postgrestest"}},
 	{"loa/gateway/ledger/postgrestest", nil},
+	{"loa/gateway/ledger/sqlitetest", nil},
 	{"loa/gateway/queue", []string{"loa/gateway/delivery", "loa/channels"}},
 	{"loa/gateway/watch", []string{"loa/gateway/alert", "loa/gateway/dispatch", "loa/gateway/delivery", "loa/channels"}},
 	{"loa/gateway/web", []string{"loa/gateway/web/*"}},
@@ -70,15 +71,17 @@ var never = map[string][]string{
 
 // outside says which packages alone may import a library.
 var outside = map[string][]string{
-	"github.com/twilio/twilio-go": {"loa/channels/sms"},
-	"github.com/linxGnu/gosmpp":   {"loa/channels/sms/smpp"},
-	"github.com/redis/go-redis":   {"loa/gateway/queue"},
-	"github.com/alicebob":         {"loa/gateway/queue"},
-	"database/sql":                {"loa/gateway/ledger"},
-	"modernc.org/sqlite":          {"loa/gateway/ledger"},
-	"github.com/jackc/pgx":        {"loa/gateway/ledger"},
-	"github.com/pressly/goose":    {"loa/gateway/ledger"},
-	"github.com/gorilla":          {"loa/channels/app", "loa/channels/app/standin"},
+	"github.com/go-webauthn/webauthn": {"loa/gateway/account"},
+	"golang.org/x/mod":                {"loa/gateway/audit"},
+	"github.com/twilio/twilio-go":     {"loa/channels/sms"},
+	"github.com/linxGnu/gosmpp":       {"loa/channels/sms/smpp"},
+	"github.com/redis/go-redis":       {"loa/gateway/queue"},
+	"github.com/alicebob":             {"loa/gateway/queue"},
+	"database/sql":                    {"loa/gateway/ledger", "loa/gateway/ledger/sqlitetest"},
+	"modernc.org/sqlite":              {"loa/gateway/ledger", "loa/gateway/ledger/sqlitetest"},
+	"github.com/jackc/pgx":            {"loa/gateway/ledger"},
+	"github.com/pressly/goose":        {"loa/gateway/ledger"},
+	"github.com/gorilla":              {"loa/channels/app", "loa/channels/app/standin"},
 }
 
 type listed struct {

@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -12,6 +13,7 @@ import (
 	"loa/channels"
 	"loa/gateway/area"
 	"loa/gateway/audience"
+	"loa/gateway/audit"
 	"loa/gateway/config"
 	"loa/gateway/ledger"
 )
@@ -138,7 +140,30 @@ func (g *Gateway) rotate(ctx context.Context, old, next keys, r *Rotated) error 
 		return err
 	}
 	ref := to.Seal(refKind, channels.Address(base64.StdEncoding.EncodeToString(old.ref)))
-	return g.ledger.FinishRekey(ctx, next.name(), ref, time.Now().Add(refKeptFor))
+	rec, err := rotateRecord(s.Ledger, old, next, g.now())
+	if err != nil {
+		return err
+	}
+	return g.ledger.FinishRekey(ctx, next.name(), ref, g.now().Add(refKeptFor), rec)
+}
+
+// rotateRecord tells of a change of keys. With it, checkpoints that the old key
+// has signed stay good.
+func rotateRecord(of string, old, next keys, now time.Time) (rec audit.Record, err error) {
+	from, err := audit.NewKey(of, old.audit)
+	if err != nil {
+		return rec, err
+	}
+	to, err := audit.NewKey(of, next.audit)
+	if err != nil {
+		return rec, err
+	}
+	succession, err := audit.Succession(from, to)
+	if err != nil {
+		return rec, err
+	}
+	detail, err := json.Marshal(map[string]string{"from": old.name(), "to": next.name(), "succession": succession})
+	return audit.Record{At: now, Actor: "system", Act: audit.ActRotate, Object: "ledger/" + of, Detail: string(detail)}, err
 }
 
 // pushOrigin is where push subscriptions of a drill may point.

@@ -57,7 +57,7 @@ with nothing to set up and nobody to reach. "loa serve" runs a gateway.`,
 	root.AddCommand(
 		newVersionCommand(), newDemoCommand(), newServeCommand(), newCheckCommand(), newDoctorCommand(), newPersonCommand(),
 		newSubscribersCommand(), newAreasCommand(), newTemplatesCommand(), newAlertCommand(), newCapCommand(), newStandinCommand(),
-		newBenchCommand(), newHoldCommand(), newBackupCommand(), newRestoreCommand(), newKeysCommand(),
+		newBenchCommand(), newHoldCommand(), newBackupCommand(), newRestoreCommand(), newKeysCommand(), newAuditCommand(),
 	)
 	root.AddCommand(historyCommands()...)
 	return root

@@ -8,6 +8,7 @@ import (
 
 	"loa/channels"
 	"loa/gateway/area"
+	"loa/gateway/audit"
 )
 
 // ErrOtherRekey says that a change to another master key was begun.
@@ -109,15 +110,18 @@ func rekeySome(t tx, after int64, reseal Reseal) (done, bad int, last int64, err
 }
 
 // FinishRekey makes the new key the ledger's. oldRef is the sealed key of the
-// references that were given out before, which stay good until then. What is
-// left of the old ciphertexts is overwritten.
-func (l *Ledger) FinishRekey(ctx context.Context, to string, oldRef []byte, until time.Time) error {
+// references that were given out before, which stay good until then; rec tells of
+// the change. What is left of the old ciphertexts is overwritten.
+func (l *Ledger) FinishRekey(ctx context.Context, to string, oldRef []byte, until time.Time, rec audit.Record) error {
 	err := l.db.write(ctx, acts, func(t tx) error {
 		n, err := t.exec("UPDATE guard SET key_id = ?, rotating = '', old_ref = ?, old_ref_until = ? WHERE id = 1 AND rotating = ?", to, oldRef, ns(until), to)
 		if err == nil && n != 1 {
 			err = ErrOtherRekey
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		return seal(t, rec)
 	})
 	if err == nil {
 		err = l.db.scrub(ctx)
