@@ -49,6 +49,16 @@ type Account struct {
 	Valid func(area.Code) error
 	Now   func() time.Time
 	Rand  io.Reader // cryptographic randomness
+
+	// Expand turns the code of a province or a commune into communes, sorted. Nil:
+	// only Nation gives anybody authority.
+	Expand func([]area.Code) ([]area.Code, error)
+	// Site is where passkeys are used. Without it nobody can sign in.
+	Site Site
+	// Keys seal passkeys: the first makes seals, any of them verifies.
+	Keys [][]byte
+	// Idle and Absolute limit sessions. 0: DefaultIdle, DefaultAbsolute.
+	Idle, Absolute time.Duration
 }
 
 // Add makes a person and the token that proves them. The token is shown this
@@ -118,10 +128,18 @@ func (p Person) LogValue() slog.Value {
 }
 
 func checkName(name string) error {
-	if name == "" || !utf8.ValidString(name) || utf8.RuneCountInString(name) > maxName || strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }) {
+	if name == "" || !utf8.ValidString(name) || utf8.RuneCountInString(name) > maxName || strings.Map(printable, name) != name {
 		return ErrName
 	}
 	return nil
+}
+
+// printable drops what cannot be seen.
+func printable(r rune) rune {
+	if !unicode.IsPrint(r) {
+		return -1
+	}
+	return r
 }
 
 func (a *Account) checkTerritory(t area.Code) error {
@@ -142,7 +160,11 @@ func (a *Account) checkTerritory(t area.Code) error {
 }
 
 func record(at time.Time, act, id string, detail map[string]string) audit.Record {
-	rec := audit.Record{At: at, Actor: "system", Act: act, Object: "person/" + id}
+	return recordBy(at, "system", act, id, detail)
+}
+
+func recordBy(at time.Time, actor, act, id string, detail map[string]string) audit.Record {
+	rec := audit.Record{At: at, Actor: actor, Act: act, Object: "person/" + id}
 	if b, err := json.Marshal(detail); err == nil && detail != nil {
 		rec.Detail = string(b)
 	}

@@ -19,6 +19,8 @@ import (
 )
 
 type memory struct {
+	Store
+
 	people  []Person
 	records []audit.Record
 }
