@@ -114,7 +114,7 @@ func (b *builder) card(e *entry, shown int) *card {
 	c := &card{
 		ID: e.ID, Anchor: rev.Code, Code: rev.Code, Revision: rev.Number, Status: status(rev.Status), Kind: kind(&e.Case),
 		Event: event(in), Headline: headline(in), TextLang: foreign(in, b.a.lang), Level: level(rev),
-		Sent: b.w.moment(rev.Sent), Until: b.w.moment(rev.Expires()), Where: where(rev, in.Lang()), By: in.SenderName,
+		Sent: b.w.Moment(rev.Sent), Until: b.w.Moment(rev.Expires()), Where: where(rev, in.Lang()), By: in.SenderName,
 		Communes: len(e.Submission.Communes), Query: b.a.query, SortURL: b.a.url("/"),
 	}
 	c.LevelWords = "level." + strconv.Itoa(c.Level)

@@ -6,10 +6,8 @@ package public
 
 import (
 	"bytes"
-	"compress/gzip"
 	"context"
 	"fmt"
-	"hash/fnv"
 	"html/template"
 	"io/fs"
 	"log/slog"
@@ -22,7 +20,15 @@ import (
 	"loa/gateway/area"
 	"loa/gateway/coverage"
 	"loa/gateway/desk"
+	"loa/gateway/web/face"
 )
+
+// assetTypes are the files that pages load.
+var assetTypes = map[string]string{
+	"page.css": "text/css; charset=utf-8",
+	"live.js":  "text/javascript; charset=utf-8",
+	"icon.svg": "image/svg+xml",
+}
 
 // Options is what the page needs of the rooms. All must be set but Agency.
 type Options struct {
@@ -79,13 +85,12 @@ const (
 // Page serves the live page at "/", its moving part at "/live" and its assets
 // below "/assets/".
 type Page struct {
-	o       Options
-	reader  reader
-	texts   texts
-	looks   map[string]*template.Template // by language
-	assets  map[string]asset
-	version string // of the files and the deployment
-	mux     *http.ServeMux
+	o      Options
+	reader reader
+	texts  map[string]*face.Words
+	looks  map[string]*template.Template // by language
+	assets *face.Assets
+	mux    *http.ServeMux
 }
 
 // New reads the templates and assets. An error names the file and the rule.
@@ -96,28 +101,28 @@ func New(o Options) (*Page, error) {
 	p := &Page{o: o, looks: map[string]*template.Template{}, mux: http.NewServeMux()}
 	p.reader.o = &p.o
 	var err error
-	if p.texts, err = readTexts(o.Files); err != nil {
-		return nil, err
+	if p.texts, err = face.ReadTexts(o.Files, "texts.csv"); err != nil {
+		return nil, fmt.Errorf("live page: %w", err)
 	}
 	for lang := range p.texts {
 		if p.looks[lang], err = p.parse(lang); err != nil {
 			return nil, fmt.Errorf("live page: %w", err)
 		}
 	}
-	if p.assets, p.version, err = readAssets(o.Files, o.Deployment); err != nil {
-		return nil, err
+	if p.assets, err = face.ReadAssets(o.Files, assetTypes, []string{"live.html", "page.html", "texts.csv"}, o.Deployment); err != nil {
+		return nil, fmt.Errorf("live page: %w", err)
 	}
 	p.mux.HandleFunc("GET /{$}", p.whole)
 	p.mux.HandleFunc("GET /live", p.live)
-	p.mux.HandleFunc("GET /assets/{name}", p.asset)
+	p.mux.Handle("GET /assets/{name}", p.assets)
 	return p, nil
 }
 
 func (p *Page) parse(lang string) (*template.Template, error) {
 	w := p.texts[lang]
 	return template.New("page.html").Funcs(template.FuncMap{
-		"t":   w.say,
-		"num": w.number,
+		"t":   w.Say,
+		"num": w.Number,
 	}).ParseFS(p.o.Files, "page.html", "live.html")
 }
 
@@ -164,7 +169,7 @@ func (p *Page) whole(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		status = http.StatusServiceUnavailable
 	}
-	send(w, r, status, out)
+	face.Send(w, r, status, out)
 }
 
 // live serves the moving part, or 304 when it would be the same. Loa-Time is
@@ -177,7 +182,7 @@ func (p *Page) live(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	a := askOf(r)
-	out, err := s.once(a, func() (*answer, error) { return p.render("live.html", p.view(a, s, nil)) })
+	out, err := s.once(a, func() (*face.Answer, error) { return p.render("live.html", p.view(a, s, nil)) })
 	if err != nil {
 		p.fail(w, r, err)
 		return
@@ -185,14 +190,14 @@ func (p *Page) live(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("Cache-Control", "no-cache")
 	h.Set("Vary", "Accept-Encoding")
-	h.Set("ETag", out.etag)
-	h.Set("Loa-Time", clock(s.at))
-	h.Set("Loa-Version", p.version)
-	if matches(r.Header.Get("If-None-Match"), out.etag) {
+	h.Set("ETag", out.ETag)
+	h.Set("Loa-Time", face.Clock(s.at))
+	h.Set("Loa-Version", p.assets.Version)
+	if face.Matches(r.Header.Get("If-None-Match"), out.ETag) {
 		w.WriteHeader(http.StatusNotModified)
 		return
 	}
-	send(w, r, http.StatusOK, out)
+	face.Send(w, r, http.StatusOK, out)
 }
 
 func (p *Page) fail(w http.ResponseWriter, r *http.Request, err error) {
@@ -200,13 +205,7 @@ func (p *Page) fail(w http.ResponseWriter, r *http.Request, err error) {
 	http.Error(w, "the page cannot be shown", http.StatusInternalServerError)
 }
 
-// answer is a rendered document, plain and compressed.
-type answer struct {
-	raw, gz []byte
-	etag    string
-}
-
-func (p *Page) render(name string, v *view) (*answer, error) {
+func (p *Page) render(name string, v *view) (*face.Answer, error) {
 	if v.err != nil {
 		return nil, v.err
 	}
@@ -214,66 +213,5 @@ func (p *Page) render(name string, v *view) (*answer, error) {
 	if err := p.looks[v.Lang].ExecuteTemplate(&raw, name, v); err != nil {
 		return nil, err
 	}
-	return pack(raw.Bytes())
-}
-
-func pack(raw []byte) (*answer, error) {
-	var gz bytes.Buffer
-	z := gzip.NewWriter(&gz)
-	if _, err := z.Write(raw); err != nil {
-		return nil, err
-	}
-	if err := z.Close(); err != nil {
-		return nil, err
-	}
-	return &answer{raw: raw, gz: gz.Bytes(), etag: `W/"` + sum(raw) + `"`}, nil
-}
-
-func sum(parts ...[]byte) string {
-	h := fnv.New64a()
-	for _, b := range parts {
-		_, _ = h.Write(b)
-	}
-	return fmt.Sprintf("%016x", h.Sum64())
-}
-
-// send writes a document in the encoding the visitor takes.
-func send(w http.ResponseWriter, r *http.Request, status int, out *answer) {
-	h := w.Header()
-	if h.Get("Content-Type") == "" {
-		h.Set("Content-Type", "text/html; charset=utf-8")
-	}
-	h.Set("Vary", "Accept-Encoding")
-	body := out.raw
-	if takesGzip(r.Header.Get("Accept-Encoding")) {
-		h.Set("Content-Encoding", "gzip")
-		body = out.gz
-	}
-	h.Set("Content-Length", fmt.Sprint(len(body)))
-	w.WriteHeader(status)
-	_, _ = w.Write(body) //nolint:gosec // html/template escaped it; a visitor who went away is no fault
-}
-
-// takesGzip reads Accept-Encoding (RFC 9110, section 12.5.3).
-func takesGzip(accept string) bool {
-	for part := range strings.SplitSeq(accept, ",") {
-		name, q, _ := strings.Cut(strings.TrimSpace(part), ";")
-		if strings.EqualFold(strings.TrimSpace(name), "gzip") {
-			q = strings.ReplaceAll(q, " ", "")
-			return strings.Trim(strings.TrimPrefix(q, "q="), "0.") != "" || q == ""
-		}
-	}
-	return false
-}
-
-// matches reads If-None-Match (RFC 9110, section 13.1.2) with the weak
-// comparison.
-func matches(header, etag string) bool {
-	for part := range strings.SplitSeq(header, ",") {
-		part = strings.TrimSpace(part)
-		if part == "*" || strings.TrimPrefix(part, "W/") == strings.TrimPrefix(etag, "W/") {
-			return true
-		}
-	}
-	return false
+	return face.Pack(raw.Bytes())
 }

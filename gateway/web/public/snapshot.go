@@ -10,6 +10,7 @@ import (
 	"loa/gateway/alert"
 	"loa/gateway/coverage"
 	"loa/gateway/desk"
+	"loa/gateway/web/face"
 )
 
 const (
@@ -38,7 +39,7 @@ type snapshot struct {
 	health         Health
 
 	mu      sync.Mutex
-	answers map[ask]*answer
+	answers map[ask]*face.Answer
 }
 
 // maxAnswers bounds the rendered answers kept for one moment.
@@ -46,7 +47,7 @@ const maxAnswers = 64
 
 // once renders an answer for all who ask the same. What somebody looks for by
 // name is rendered for them alone.
-func (s *snapshot) once(a ask, render func() (*answer, error)) (*answer, error) {
+func (s *snapshot) once(a ask, render func() (*face.Answer, error)) (*face.Answer, error) {
 	if a.query != "" {
 		return render()
 	}
@@ -96,7 +97,7 @@ func (r *reader) read(ctx context.Context) (*snapshot, error) {
 }
 
 func (r *reader) load(ctx context.Context, now time.Time) (*snapshot, error) {
-	s := &snapshot{at: now, health: r.o.Health(), answers: map[ask]*answer{}}
+	s := &snapshot{at: now, health: r.o.Health(), answers: map[ask]*face.Answer{}}
 	live, err := r.o.Cases(ctx, []alert.State{alert.Approved}, maxInForce)
 	if err != nil {
 		return nil, fmt.Errorf("alerts in force: %w", err)

@@ -7,12 +7,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"testing/fstest"
 
 	"pgregory.net/rapid"
 
 	"loa/channels"
 	"loa/gateway/coverage"
+	"loa/gateway/web/face"
 )
 
 const folder = "../../../templates/web"
@@ -20,11 +20,11 @@ const folder = "../../../templates/web"
 // Every text is there in both languages, with the same slots, and is used.
 func TestTextsAreComplete(t *testing.T) {
 	t.Parallel()
-	all, err := readTexts(os.DirFS(folder))
+	all, err := face.ReadTexts(os.DirFS(folder), "texts.csv")
 	if err != nil {
 		t.Fatal(err)
 	}
-	vi, en := all["vi"].text, all["en"].text
+	vi, en := all["vi"].Text, all["en"].Text
 	if len(all) != 2 || len(vi) != len(en) || len(vi) < 50 {
 		t.Fatalf("%d languages, %d and %d texts", len(all), len(vi), len(en))
 	}
@@ -103,55 +103,11 @@ func madeKeys() []string {
 	return keys
 }
 
-func TestTextsThatAreRefused(t *testing.T) {
-	t.Parallel()
-	for _, text := range []string{"key,vi,en\na,chữ,\n", "key,vi\na,chữ\n", "key,vi,en\na,chữ\n", ""} {
-		if _, err := readTexts(fstest.MapFS{"texts.csv": {Data: []byte(text)}}); err == nil {
-			t.Errorf("%q was let through", text)
-		}
-	}
-	w := &words{lang: "vi", text: map[string]string{}}
-	if _, err := w.say("nothing"); err == nil {
-		t.Error("a text that is not there was said")
-	}
-}
-
-func TestNumbers(t *testing.T) {
-	t.Parallel()
-	vi, en := &words{lang: "vi"}, &words{lang: "en"}
-	for n, want := range map[int]string{0: "0", 999: "999", 7151: "7.151", 123456: "123.456", 1400000: "1.400.000"} {
-		if got := vi.number(n); got != want {
-			t.Errorf("%d: %s", n, got)
-		}
-		if got := en.number(n); got != strings.ReplaceAll(want, ".", ",") {
-			t.Errorf("%d: %s", n, got)
-		}
-	}
-}
-
 func TestFold(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string]string{"Đặc khu  Cô Tô": "dac khu co to", "XÃ ĐƯỜNG HOA": "xa duong hoa", "Ea H'Leo": "ea h leo", "hoà": "hoa", "": ""} {
 		if got := fold(in); got != want {
 			t.Errorf("%q: %q", in, got)
-		}
-	}
-}
-
-func TestTakesGzip(t *testing.T) {
-	t.Parallel()
-	for accept, want := range map[string]bool{"": false, "gzip": true, "br, gzip;q=0.5": true, "gzip;q=0": false, "gzip; q=0.0": false, "identity": false, "GZIP": true} {
-		if got := takesGzip(accept); got != want {
-			t.Errorf("%q: %v", accept, got)
-		}
-	}
-}
-
-func TestMatches(t *testing.T) {
-	t.Parallel()
-	for header, want := range map[string]bool{"": false, `W/"a"`: true, `"a"`: true, `"b", W/"a"`: true, "*": true, `W/"b"`: false} {
-		if got := matches(header, `W/"a"`); got != want {
-			t.Errorf("%q: %v", header, got)
 		}
 	}
 }

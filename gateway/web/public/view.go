@@ -11,6 +11,7 @@ import (
 	"loa/gateway/alert"
 	"loa/gateway/coverage"
 	"loa/gateway/desk"
+	"loa/gateway/web/face"
 )
 
 // view is what the templates show, in words of one language.
@@ -61,12 +62,12 @@ type builder struct {
 	p *Page
 	a ask
 	s *snapshot
-	w *words
+	w *face.Words
 	v *view
 }
 
 func (b *builder) t(key string, slots ...any) string {
-	text, err := b.w.say(key, slots...)
+	text, err := b.w.Say(key, slots...)
 	if err != nil && b.v.err == nil {
 		b.v.err = err
 	}
@@ -78,7 +79,7 @@ func (p *Page) view(a ask, s *snapshot, err error) *view {
 	env := envWords(p.o.Deployment)
 	v := &view{
 		Lang: a.lang, OtherLang: "en", Deployment: p.o.Deployment, Env: env, EnvNote: env + ".note",
-		Agency: p.o.Agency[a.lang], Version: p.version, Auto: !a.still, Only: a.alert != "",
+		Agency: p.o.Agency[a.lang], Version: p.assets.Version, Auto: !a.still, Only: a.alert != "",
 	}
 	b := &builder{p: p, a: a, s: s, w: p.texts[a.lang], v: v}
 	other, auto, all := a, a, ask{lang: a.lang, still: a.still}
@@ -91,12 +92,12 @@ func (p *Page) view(a ask, s *snapshot, err error) *view {
 		v.Stale = b.t("age.none")
 		return v
 	}
-	v.Known, v.At = true, clock(s.at)
+	v.Known, v.At = true, face.Clock(s.at)
 	if err != nil {
 		v.Stale = b.t("age.stale", "t", v.At)
 	}
 	if held := s.health.Held; !held.IsZero() {
-		v.Hold = b.t("hold.note", "t", b.w.moment(held))
+		v.Hold = b.t("hold.note", "t", b.w.Moment(held))
 	}
 	b.alerts()
 	b.system()
@@ -246,7 +247,7 @@ func (b *builder) brief(e *entry) brief {
 
 // state says in plain words where an alert stands.
 func (b *builder) state(e *entry, sum coverage.Cell) string {
-	t := b.w.moment(e.EndedAt)
+	t := b.w.Moment(e.EndedAt)
 	waiting := sum.Count(channels.Pending) + sum.Count(channels.Sending)
 	expires := e.Submission.Revision.Expires()
 	switch {
@@ -257,7 +258,7 @@ func (b *builder) state(e *entry, sum coverage.Cell) string {
 	case e.State == alert.Ended && e.EndedAt.Before(expires):
 		return b.t("state.cleared", "t", t)
 	case e.State == alert.Ended || !expires.After(b.s.at):
-		return b.t("state.expired", "t", b.w.moment(expires))
+		return b.t("state.expired", "t", b.w.Moment(expires))
 	case e.cutting:
 		return b.t("state.cutting")
 	case waiting > 0:
@@ -276,7 +277,7 @@ func (b *builder) second(e *entry) string {
 	case s.Waiting == 0:
 		return ""
 	case s.Next.After(b.s.at):
-		return " " + b.t("state.again", "n", s.Waiting, "t", b.w.moment(s.Next))
+		return " " + b.t("state.again", "n", s.Waiting, "t", b.w.Moment(s.Next))
 	default:
 		return " " + b.t("state.now", "n", s.Waiting)
 	}
@@ -330,12 +331,12 @@ func (b *builder) system() {
 	mode := line{Text: b.t("sys.queue")}
 	switch h.Mode {
 	case "direct":
-		mode = line{Text: b.t("sys.direct", "t", b.w.moment(h.Since)), Bad: true}
+		mode = line{Text: b.t("sys.direct", "t", b.w.Moment(h.Since)), Bad: true}
 	case "ledger":
 		mode = line{Text: b.t("sys.ledger")}
 	}
 	if !h.Held.IsZero() {
-		mode = line{Text: b.t("sys.hold", "t", b.w.moment(h.Held)), Bad: true}
+		mode = line{Text: b.t("sys.hold", "t", b.w.Moment(h.Held)), Bad: true}
 	}
 	b.v.System = append(b.v.System, mode)
 	for _, d := range h.Down {
