@@ -3,9 +3,7 @@ package api
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
-	"unicode/utf8"
 
 	"loa/channels"
 	"loa/gateway/alert"
@@ -13,7 +11,6 @@ import (
 	"loa/gateway/coverage"
 	"loa/gateway/desk"
 	"loa/gateway/dispatch"
-	"loa/gateway/render"
 )
 
 // Alert is a case as the API shows it. Times have numeric offsets.
@@ -24,6 +21,10 @@ type Alert struct {
 	Code       string                `json:"code"` // four characters shown to people
 	MsgType    alert.MsgType         `json:"msgType"`
 	Severity   alert.Severity        `json:"severity,omitempty"`
+	Status     alert.Status          `json:"status"`
+	Title      map[string]string     `json:"title,omitempty"`     // by language: the headline, else the event
+	RiskLevel  int                   `json:"riskLevel,omitempty"` // 1 to 5, the highest of its texts
+	Area       map[string]string     `json:"area,omitempty"`      // by language: as the texts name it
 	Cause      dispatch.Cause        `json:"cause"`
 	Replaces   alert.ID              `json:"replaces,omitempty"`
 	Author     Person                `json:"author"`
@@ -164,6 +165,13 @@ func head(c *desk.Case) Alert {
 		Communes: len(sub.Communes), HeadCount: sub.HeadCount, Unheard: sub.Unheard,
 		Revision: rev.Number, Code: rev.Code, MsgType: rev.MsgType, Severity: rev.Severity(), Expires: local(rev.Expires()),
 	}
+	a.Status, a.RiskLevel = rev.Status, rev.RiskLevel()
+	for _, lang := range languages(rev) {
+		if a.Title == nil {
+			a.Title, a.Area = map[string]string{}, map[string]string{}
+		}
+		a.Title[lang], a.Area[lang] = rev.Gravest(lang).Title(), rev.AreaDesc(lang)
+	}
 	if c.Hash != (desk.SubmissionHash{}) {
 		a.Hash = c.Hash.String()
 	}
@@ -243,76 +251,6 @@ func areaOf(in *alert.Area) Area {
 		out.Circles = append(out.Circles, Circle{[2]float64{c.Center.Lat, c.Center.Lon}, c.Radius})
 	}
 	return out
-}
-
-// texts shows the SMS twins of a submission: of each template one that is
-// refused, or else the longest over all its communes.
-func (s *server) texts(c *desk.Case) []Text {
-	sub := &c.Submission
-	if !slices.Contains(sub.Kinds, channels.SMS) {
-		return nil
-	}
-	var all []Text
-	for _, lang := range languages(sub.Revision) {
-		longest := map[string]int{} // template to its place in all
-		for _, commune := range sub.Communes {
-			place := s.Place(commune)
-			twins, err := s.Renderer.Twins(sub.Revision, place, lang)
-			if err != nil {
-				continue // this language says nothing to this commune
-			}
-			for _, t := range twins {
-				i, seen := longest[t.Template]
-				if seen && !worse(t, all[i]) {
-					continue
-				}
-				text := s.text(t, commune, lang)
-				if seen {
-					all[i] = text
-				} else {
-					longest[t.Template] = len(all)
-					all = append(all, text)
-				}
-			}
-		}
-	}
-	for i := range all {
-		r, err := s.Renderer.Render(sub.Revision, s.Place(all[i].Commune), channels.SMS, all[i].Language)
-		all[i].Goes = err == nil && r.Template == all[i].Template
-	}
-	return all
-}
-
-// worse reports whether a text is to be shown instead of one that is.
-func worse(t render.Text, shown Text) bool {
-	if refused := t.Err != nil; refused != (shown.Refused != "") {
-		return refused
-	}
-	if t.Parts != shown.Parts {
-		return t.Parts > shown.Parts
-	}
-	return utf8.RuneCountInString(t.Text) > utf8.RuneCountInString(shown.Text)
-}
-
-func (s *server) text(t render.Text, commune area.Code, lang string) Text {
-	out := Text{
-		Language: lang, Template: t.Template, Commune: commune, Name: s.name(commune, lang),
-		Text: t.Text, Parts: t.Parts, Encoding: t.Encoding,
-	}
-	if t.Err != nil {
-		out.Refused = t.Err.Error()
-	}
-	return out
-}
-
-func languages(r *alert.Revision) []string {
-	var all []string
-	for i := range r.Infos {
-		if lang := r.Infos[i].Lang(); !slices.Contains(all, lang) {
-			all = append(all, lang)
-		}
-	}
-	return all
 }
 
 // coverage asks what came of a case, by channel and, if wanted, by commune.

@@ -110,11 +110,11 @@ const (
 
 func (b *builder) card(e *entry, shown int) *card {
 	rev := e.Submission.Revision
-	in := infoFor(rev, b.a.lang)
+	in := rev.Gravest(b.a.lang)
 	c := &card{
 		ID: e.ID, Anchor: rev.Code, Code: rev.Code, Revision: rev.Number, Status: status(rev.Status), Kind: kind(&e.Case),
-		Event: event(in), Headline: headline(in), TextLang: foreign(in, b.a.lang), Level: level(rev),
-		Sent: b.w.Moment(rev.Sent), Until: b.w.Moment(rev.Expires()), Where: where(rev, in.Lang()), By: in.SenderName,
+		Event: event(in), Headline: in.Title(), TextLang: foreign(in, b.a.lang), Level: rev.RiskLevel(),
+		Sent: b.w.Moment(rev.Sent), Until: b.w.Moment(rev.Expires()), Where: rev.AreaDesc(in.Lang()), By: in.SenderName,
 		Communes: len(e.Submission.Communes), Query: b.a.query, SortURL: b.a.url("/"),
 	}
 	c.LevelWords = "level." + strconv.Itoa(c.Level)
@@ -210,23 +210,6 @@ func (b *builder) place(id alert.ID, cells []coverage.Cell) tally {
 	return row
 }
 
-// infoFor picks the gravest text in the language, else in Vietnamese, else any.
-func infoFor(rev *alert.Revision, lang string) *alert.Info {
-	for _, want := range []string{lang, "vi", ""} {
-		var best *alert.Info
-		for i := range rev.Infos {
-			in := &rev.Infos[i]
-			if (want == "" || in.Lang() == want) && (best == nil || in.Severity.Rank() > best.Severity.Rank()) {
-				best = in
-			}
-		}
-		if best != nil {
-			return best
-		}
-	}
-	return &alert.Info{}
-}
-
 // event is the title of what happens, where the headline is another.
 func event(in *alert.Info) string {
 	if in.Headline == "" || in.Headline == in.Event {
@@ -235,41 +218,10 @@ func event(in *alert.Info) string {
 	return in.Event
 }
 
-func headline(in *alert.Info) string { return cmp.Or(in.Headline, in.Event) }
-
 // foreign is the language of an alert's text if it is not the page's.
 func foreign(in *alert.Info, lang string) string {
 	if l := in.Lang(); l != lang {
 		return l
 	}
 	return ""
-}
-
-// level is the highest disaster risk level of the texts; 0 if none was given.
-func level(rev *alert.Revision) int {
-	top := 0
-	for i := range rev.Infos {
-		for _, p := range rev.Infos[i].Parameters {
-			if n, err := strconv.Atoi(p.Value); err == nil && p.Name == alert.RiskLevelName && n >= 1 && n <= 5 {
-				top = max(top, n)
-			}
-		}
-	}
-	return top
-}
-
-// where lists the areas as the texts of one language name them.
-func where(rev *alert.Revision, lang string) string {
-	var all []string
-	for i := range rev.Infos {
-		if rev.Infos[i].Lang() != lang {
-			continue
-		}
-		for _, a := range rev.Infos[i].Areas {
-			if a.Desc != "" && !slices.Contains(all, a.Desc) {
-				all = append(all, a.Desc)
-			}
-		}
-	}
-	return strings.Join(all, "; ")
 }

@@ -236,11 +236,11 @@ func (b *builder) count() string {
 
 func (b *builder) brief(e *entry) brief {
 	rev := e.Submission.Revision
-	in := infoFor(rev, b.a.lang)
+	in := rev.Gravest(b.a.lang)
 	only := b.a
 	only.alert = e.ID
 	return brief{
-		ID: e.ID, URL: only.url("/"), Headline: headline(in), TextLang: foreign(in, b.a.lang), Code: rev.Code,
+		ID: e.ID, URL: only.url("/"), Headline: in.Title(), TextLang: foreign(in, b.a.lang), Code: rev.Code,
 		State: b.state(e, coverage.Cell{}), Status: status(rev.Status), Kind: kind(&e.Case),
 	}
 }
