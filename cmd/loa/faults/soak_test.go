@@ -180,7 +180,7 @@ func soakFaults(r *run, p *rig.Rig) []soakFault {
 			n.Thaw()
 			n.AwaitReady(10 * time.Second)
 		}),
-		atRedis("Redis killed", 4*time.Second, p.Redis.Kill, p.Redis.Restart),
+		atRedis("Redis killed", 4*time.Second, func() { p.Redis.Kill() }, func() { p.Redis.Restart() }),
 		atRedis("Redis paused for 5 s", 5*time.Second, cli("client", "pause", "5000", "all"), func() {}),
 		atRedis("Redis read-only", 4*time.Second, cli("replicaof", "127.0.0.1", "1"), cli("replicaof", "no", "one")),
 		atNode("FLUSHALL", func(*rig.Node) { p.Redis.CLI("flushall") }),
