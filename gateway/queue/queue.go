@@ -14,6 +14,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -55,6 +56,8 @@ type Queue struct {
 	talk  redis.UniversalClient // pub/sub
 	extra io.Closer             // the embedded server
 	skip  bool                  // which cannot answer the checks
+
+	ahead atomic.Pointer[time.Duration] // the server's clock of this node's; nil: not known yet
 
 	mu      sync.Mutex
 	checked bool

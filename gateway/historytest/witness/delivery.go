@@ -131,7 +131,7 @@ func (w *Witness) settled(s *delivery.Step, v delivery.Verdict, at int64) []hist
 	if h == nil {
 		return events
 	}
-	if v.Done || (v.Lost || s.Return) && len(h.marked) == 0 {
+	if v.Done || h.fence == s.Fence && (v.Lost || s.Return) && len(h.marked) == 0 {
 		delete(w.holds, s.Batch)
 	}
 	if v.Done && h.batch.Priority == delivery.P0 && w.p0[h.batch.Kind] > 0 {
