@@ -42,7 +42,7 @@ func TestSessionIsNewAtEachSignIn(t *testing.T) {
 	w := newWorld(t)
 	d, session := w.first(t)
 	planted := channels.Secret(strings.Repeat("A", 43))
-	d.counter = 1
+	d.Counter = 1
 	next, err := w.signIn(t, d, planted)
 	ok(t, err)
 	if next == planted || next == session {
@@ -51,7 +51,7 @@ func TestSessionIsNewAtEachSignIn(t *testing.T) {
 	_, err = w.Authenticate(t.Context(), planted)
 	refused(t, "a planted session", err, account.ErrNoSession)
 	w.who(t, session)
-	d.counter = 2
+	d.Counter = 2
 	last, err := w.signIn(t, d, next)
 	ok(t, err)
 	_, err = w.Authenticate(t.Context(), next)

@@ -12,6 +12,7 @@ import (
 
 	"loa/channels"
 	"loa/gateway/account"
+	"loa/gateway/account/accounttest"
 	"loa/gateway/area"
 	"loa/gateway/audit"
 	"loa/gateway/ledger"
@@ -76,7 +77,7 @@ func refused(t *testing.T, what string, err, want error) {
 }
 
 // first enrols the first administrator.
-func (w *world) first(t *testing.T) (*authenticator, channels.Secret) {
+func (w *world) first(t *testing.T) (*accounttest.Device, channels.Secret) {
 	t.Helper()
 	link, given, err := w.FirstLink(t.Context())
 	if err != nil || !given {
@@ -85,19 +86,19 @@ func (w *world) first(t *testing.T) (*authenticator, channels.Secret) {
 	return w.enrol(t, link, "Trần Thị Bình")
 }
 
-func (w *world) enrol(t *testing.T, link channels.Secret, name string) (*authenticator, channels.Secret) {
+func (w *world) enrol(t *testing.T, link channels.Secret, name string) (*accounttest.Device, channels.Secret) {
 	t.Helper()
-	d := newAuthenticator(t)
+	d := accounttest.New(t, "loa.test", "https://loa.test")
 	o, err := w.BeginEnrol(t.Context(), link, name)
 	ok(t, err)
-	session, err := w.FinishEnrol(t.Context(), link, name, o.Nonce, d.create(t, o), "Firefox")
+	session, err := w.FinishEnrol(t.Context(), link, name, o.Nonce, d.Create(t, o.Public), "Firefox")
 	ok(t, err)
 	w.secrets = append(w.secrets, link.Reveal(), session.Reveal(), o.Nonce.Reveal())
 	return d, session
 }
 
 // invite brings somebody in and enrols them.
-func (w *world) invite(t *testing.T, by channels.Secret, name string, asks ...account.Ask) (*authenticator, channels.Secret) {
+func (w *world) invite(t *testing.T, by channels.Secret, name string, asks ...account.Ask) (*accounttest.Device, channels.Secret) {
 	t.Helper()
 	_, link, err := w.Invite(t.Context(), w.who(t, by), name, account.Nation, asks)
 	ok(t, err)
@@ -111,11 +112,11 @@ func (w *world) who(t *testing.T, session channels.Secret) account.Principal {
 	return p
 }
 
-func (w *world) signIn(t *testing.T, d *authenticator, had channels.Secret) (channels.Secret, error) {
+func (w *world) signIn(t *testing.T, d *accounttest.Device, had channels.Secret) (channels.Secret, error) {
 	t.Helper()
 	o, err := w.BeginSignIn(t.Context())
 	ok(t, err)
-	session, err := w.FinishSignIn(t.Context(), o.Nonce, d.get(t, o), had, "Chrome")
+	session, err := w.FinishSignIn(t.Context(), o.Nonce, d.Get(t, o.Public), had, "Chrome")
 	w.secrets = append(w.secrets, o.Nonce.Reveal())
 	if err == nil {
 		w.secrets = append(w.secrets, session.Reveal())
