@@ -7,9 +7,9 @@ import (
 )
 
 const (
-	// OrphanCrashes is how many holders of a batch may have died in a row for it
-	// still to go before others.
-	OrphanCrashes = 2
+	// OrphanCrashes is with how many holders gone in a row a batch goes before
+	// others no more: it is held cautiously from then on.
+	OrphanCrashes = cautiousAfter + 1
 
 	orphanPage = 1000
 )
