@@ -10,7 +10,7 @@ import (
 func TestScriptTypes(t *testing.T) {
 	t.Parallel()
 	cmd := exec.CommandContext(t.Context(), "node", "../.ci/npm/node_modules/typescript/bin/tsc",
-		"--noEmit", "--strict", "--noUnusedLocals", "--noUncheckedIndexedAccess", "--target", "es2020", "--lib", "es2020,dom,dom.iterable", "web/live.ts")
+		"--noEmit", "--strict", "--noUnusedLocals", "--noUncheckedIndexedAccess", "--target", "es2022", "--module", "esnext", "--moduleResolution", "bundler", "--lib", "es2022,dom,dom.iterable", "web/live.ts", "web/console/console.ts")
 	if _, err := os.Stat(cmd.Args[1]); err != nil {
 		if os.Getenv("CI") == "true" {
 			t.Fatal(err)

@@ -2,6 +2,8 @@
 // focus, scroll and open sections stay. When the server stops answering, the
 // page says how old its figures are.
 
+import { bring, tidy } from "./morph";
+
 const every = 2000; // ms between two questions
 const patience = 10000; // ms without an answer until the page says so
 const slowest = 10000; // ms between questions to a server that is away
@@ -51,91 +53,11 @@ function clock(): void {
   else if (shown) write(age, fill(age.dataset.at, shown));
 }
 
-const key = (n: Node): string => (n instanceof Element ? (n.getAttribute("data-k") ?? "") : "");
-
-function attributes(old: Element, fresh: Element): void {
-  for (const a of Array.from(old.attributes)) {
-    if (a.name !== "open" && !fresh.hasAttribute(a.name)) old.removeAttribute(a.name);
-  }
-  for (const a of Array.from(fresh.attributes)) {
-    if (old.getAttribute(a.name) !== a.value) old.setAttribute(a.name, a.value);
-  }
-}
-
-function update(old: Node, fresh: Node): void {
-  if (!(old instanceof Element) || !(fresh instanceof Element)) {
-    if (old.nodeValue !== fresh.nodeValue) old.nodeValue = fresh.nodeValue;
-    return;
-  }
-  if (old.hasAttribute("data-still")) return;
-  attributes(old, fresh);
-  if (old.hasAttribute("data-rows")) {
-    old.append(...Array.from(fresh.children)); // known rows were updated where they stand
-    return;
-  }
-  let place: ChildNode | null = old.firstChild;
-  for (const n of Array.from(fresh.childNodes)) {
-    const match = counterpart(place, n);
-    if (!match) {
-      old.insertBefore(n, place);
-      continue;
-    }
-    place = reach(old, place, match);
-    update(match, n);
-  }
-  while (place) place = drop(place);
-}
-
-// counterpart finds what n stands for among place and what follows. Without a
-// key it looks no further than the next element that has one.
-function counterpart(place: ChildNode | null, n: Node): ChildNode | null {
-  const k = key(n);
-  for (let o = place; o; o = o.nextSibling) {
-    if (o.nodeName === n.nodeName && key(o) === k) return o;
-    if (!k && key(o)) return null;
-  }
-  return null;
-}
-
-// reach makes match stand at place and returns what follows it. What has no
-// key is taken away rather than moving match: a move would take the focus.
-function reach(old: Element, place: ChildNode | null, match: ChildNode): ChildNode | null {
-  while (place && place !== match && !key(place)) place = drop(place);
-  if (place === match) return match.nextSibling;
-  old.insertBefore(match, place);
-  return place;
-}
-
-function drop(node: ChildNode): ChildNode | null {
-  const after = node.nextSibling;
-  node.remove();
-  return after;
-}
-
-// tidy takes away the line breaks between blocks, which mean nothing.
-function tidy(root: Element): Element {
-  const walk = document.createTreeWalker(root, NodeFilter.SHOW_TEXT);
-  const blanks: Node[] = [];
-  while (walk.nextNode()) if (/^\s*\n\s*$/.test(walk.currentNode.nodeValue ?? "")) blanks.push(walk.currentNode);
-  for (const b of blanks) b.parentNode!.removeChild(b);
-  return root;
-}
-
 const alerts = () => live.querySelectorAll("article[data-k]").length;
 
-function bring(html: string): void {
-  const fresh = tidy(new DOMParser().parseFromString(`<div id="live" class="wrap">${html}</div>`, "text/html").getElementById("live")!);
-  const rows = new Map<string, Element>();
-  for (const r of fresh.querySelectorAll("[data-rows] > tr")) rows.set(key(r), r);
-  for (const old of live.querySelectorAll("[data-rows] > tr")) {
-    const r = rows.get(key(old));
-    if (r) {
-      update(old, r);
-      r.remove();
-    } else old.remove();
-  }
+function show(html: string): void {
   const before = alerts();
-  update(live, fresh);
+  bring(live, html);
   if (alerts() > before) say("status", words.new ?? "");
 }
 
@@ -153,7 +75,7 @@ async function ask(): Promise<void> {
     return;
   }
   if (answer.status === 200) {
-    bring(await answer.text());
+    show(await answer.text());
     etag = answer.headers.get("ETag") ?? "";
   }
   shown = answer.headers.get("Loa-Time") ?? shown;

@@ -1,48 +1,16 @@
 package public_test
 
 import (
-	"bytes"
-	"encoding/json"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"testing"
-	"time"
 
 	"loa/channels"
 	"loa/gateway/alert"
 	"loa/gateway/desk"
+	"loa/gateway/web/face/facetest"
 	"loa/gateway/web/public"
 )
-
-const peers = "../../../.ci/npm/node_modules"
-
-// need finds what the test stands on. Without it the test is skipped, but
-// never where everything is installed.
-func need(t *testing.T) (node, chromium string) {
-	t.Helper()
-	missing := func(what string) {
-		if os.Getenv("CI") == "true" {
-			t.Fatalf("%s is missing", what)
-		}
-		t.Skipf("%s is missing", what)
-	}
-	for _, dir := range []string{"playwright-core", "axe-core"} {
-		if _, err := os.Stat(filepath.Join(peers, dir)); err != nil {
-			missing(dir)
-		}
-	}
-	var err error
-	if node, err = exec.LookPath("node"); err != nil {
-		missing("node")
-	}
-	if chromium, err = exec.LookPath("chromium"); err != nil {
-		missing("chromium")
-	}
-	return node, chromium
-}
 
 // stage serves the page and lets the script change the world behind it.
 func stage(t *testing.T, deployment string) *httptest.Server {
@@ -81,22 +49,9 @@ func stage(t *testing.T, deployment string) *httptest.Server {
 // and figures change where they stand.
 func TestBrowser(t *testing.T) {
 	t.Parallel()
-	node, chromium := need(t)
-	modules, err := filepath.Abs(peers)
-	if err != nil {
-		t.Fatal(err)
-	}
-	args := []string{"testdata/browser.mjs", modules, chromium}
+	var args []string
 	for _, deployment := range []string{"live", "drill", "demo"} {
 		args = append(args, stage(t, deployment).URL)
-	}
-	cmd := exec.CommandContext(t.Context(), node, args...)
-	cmd.WaitDelay = time.Second
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("%v\n%s", err, stderr.String())
 	}
 	var report struct {
 		Axe      []string // violations
@@ -107,9 +62,7 @@ func TestBrowser(t *testing.T) {
 		Wide     []string // views that scroll sideways
 		Live     map[string]any
 	}
-	if err := json.Unmarshal(out, &report); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
+	facetest.Browser(t, &report, "testdata/browser.mjs", args...)
 	for what, found := range map[string][]string{"accessibility": report.Axe, "console": report.Console, "foreign request": report.Foreign, "scrolls sideways": report.Wide} {
 		for _, f := range found {
 			t.Errorf("%s: %s", what, f)
