@@ -84,6 +84,7 @@ type Gateway struct {
 	probe      ledgerProbe
 	guard      *guard
 	recordKey  audit.Key // signs checkpoints
+	sealKey    []byte    // seals passkeys
 	stopBegan  time.Time // of Run; zero before
 }
 

@@ -57,7 +57,7 @@ func (g *Gateway) api() api.Deps {
 	return api.Deps{
 		Desk: g.Desk, Account: g.Account, Audience: g.Audience, Areas: g.Areas, Shapes: g.Shapes, Coverage: g.Coverage,
 		Renderer: g.Renderer, Place: g.place, Senders: g.senders, Now: g.now, Log: g.log,
-		Cutting: g.cutting, Second: g.ledger.Second, Notices: g.Notices, Held: g.guard.since,
+		Cutting: g.cutting, Second: g.ledger.Second, Notices: g.Notices, Held: g.guard.since, EnrolURL: g.EnrolURL,
 	}
 }
 

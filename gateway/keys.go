@@ -23,6 +23,8 @@ type keys struct {
 	ref   []byte // authenticates delivery references
 	id    []byte // tells keys apart and nothing about them
 	audit []byte // signs checkpoints of the record
+	// passkey seals passkeys: a row written past the gateway has no seal.
+	passkey []byte
 }
 
 func deriveKeys(master channels.Secret) (keys, error) {
@@ -34,7 +36,7 @@ func deriveKeys(master channels.Secret) (keys, error) {
 		return keys{}, errors.New("keys.master: not base64")
 	}
 	var k keys
-	for purpose, into := range map[string]*[]byte{"loa vault 1": &k.vault, "loa delivery reference 1": &k.ref, "loa key id 1": &k.id, "loa audit checkpoint 1": &k.audit} {
+	for purpose, into := range map[string]*[]byte{"loa vault 1": &k.vault, "loa delivery reference 1": &k.ref, "loa key id 1": &k.id, "loa audit checkpoint 1": &k.audit, "loa passkey 1": &k.passkey} {
 		if *into, err = hkdf.Key(sha256.New, raw, nil, purpose, 32); err != nil {
 			return keys{}, fmt.Errorf("keys.master: %w", err)
 		}

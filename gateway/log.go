@@ -12,7 +12,7 @@ import (
 // private matches what must never be logged even if a library puts it into an
 // error: phone numbers (also in a URL's query), our tokens, and the path of a
 // push endpoint.
-var private = regexp.MustCompile(`(?:%2[Bb]|\+|\b)(?:84|0)[\s.]?\d(?:[\s.]?\d){7,9}\b|\bloa_[A-Za-z0-9_-]{8,}|(https?://[^/\s"]+)/[^\s"]{16,}`)
+var private = regexp.MustCompile(`(?:%2[Bb]|\+|\b)(?:84|0)[\s.]?\d(?:[\s.]?\d){7,9}\b|\bloat?_[A-Za-z0-9_-]{8,}|(https?://[^/\s"]+)/[^\s"]{16,}`)
 
 func redact(s string) string { return private.ReplaceAllString(s, "$1•••") }
 

@@ -17,7 +17,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"loa/channels"
-	"loa/gateway/account"
 	"loa/gateway/alert"
 	"loa/gateway/area"
 	"loa/gateway/audience"
@@ -199,6 +198,7 @@ func (g *Gateway) openDelivery(ctx context.Context) error {
 	if err := g.openRecord(ctx, k); err != nil {
 		return err
 	}
+	g.sealKey = k.passkey
 	vault, err := audience.NewVault(k.vault)
 	if err != nil {
 		return err
@@ -326,10 +326,7 @@ func (g *Gateway) openDesk(context.Context) error {
 			g.kinds = append(g.kinds, o.kind)
 		}
 	}
-	g.Account = &account.Account{Store: g.ledger.Account(), Now: g.now, Rand: rand.Reader, Valid: func(c area.Code) error {
-		_, err := g.Areas.Expand([]area.Code{c})
-		return err
-	}}
+	g.openAccount()
 	g.dispatcher = dispatch.New(dispatch.Options{
 		Store: g.stores.Dispatch, Audience: g.Audience, Kinds: g.kinds, Now: g.now, Log: g.log, Metrics: g.Metrics,
 		Render: func(rev *alert.Revision, commune area.Code, kind channels.Kind, language string) ([]byte, error) {
@@ -342,7 +339,7 @@ func (g *Gateway) openDesk(context.Context) error {
 		Announce: g.Engine.Hint, Refused: g.requestRefused,
 	})
 	g.Desk = desk.New(desk.Options{
-		Store: loggedDesk{roomyDesk{g.stores.Desk, g.ledger.Room}, g.log}, Authority: g.Account, Expand: g.Areas.Expand,
+		Store: entitledDesk{loggedDesk{roomyDesk{g.stores.Desk, g.ledger.Room}, g.log}, g.Areas.Expand}, Authority: authority{g.Account}, Expand: g.Areas.Expand,
 		HeadCount: g.Audience.HeadCount, Snapshot: g.Audience.Snapshot,
 		Kinds: g.kinds, Sender: g.cfg.Agency.Sender, Texts: g.Renderer.Rules(),
 		Agency:   []string{g.cfg.Agency.Name, g.cfg.Agency.NameEN, g.cfg.Agency.Contact},

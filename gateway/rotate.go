@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"loa/channels"
+	"loa/gateway/account"
 	"loa/gateway/area"
 	"loa/gateway/audience"
 	"loa/gateway/audit"
@@ -38,7 +39,7 @@ type Rotated struct {
 // ErrLedgerInUse says that a ledger in PostgreSQL is used by others.
 var ErrLedgerInUse = errors.New("other processes use this ledger in PostgreSQL; stop them all first")
 
-// RotateKeys seals every address with a new master key. The configured key must
+// RotateKeys seals every address and passkey with a new master key. The configured key must
 // be the old one, and no gateway may use the ledger. After a crash at any moment
 // it is run again with the same two keys; until it has ended no gateway starts.
 func RotateKeys(ctx context.Context, cfg *config.Config, fresh channels.Secret) (r Rotated, err error) {
@@ -137,6 +138,10 @@ func (g *Gateway) rotate(ctx context.Context, old, next keys, r *Rotated) error 
 		return audience.Reseal(from, to, kind, commune, origin, cipher)
 	})
 	if err != nil {
+		return err
+	}
+	// Before the old key is gone: run again, those that are sealed anew are known.
+	if err := g.ledger.ResealPasskeys(ctx, func(k account.Passkey) (account.Passkey, bool) { return k.Reseal(old.passkey, next.passkey) }); err != nil {
 		return err
 	}
 	ref := to.Seal(refKind, channels.Address(base64.StdEncoding.EncodeToString(old.ref)))

@@ -55,7 +55,7 @@ rest to the standard error; keep the token where only that person can read it.
 			return with(cmd.Context(), *path, func(c *client) error {
 				var m api.Member
 				in := api.NewMember{Name: args[0], Territory: area.Code(territory)}
-				if err := c.call(cmd.Context(), request{method: http.MethodPost, path: "/people", body: jsonBody(in)}, &m); err != nil {
+				if err := c.call(cmd.Context(), request{method: http.MethodPost, path: "/owner/people", body: jsonBody(in)}, &m); err != nil {
 					return err
 				}
 				_, _ = fmt.Fprintf(cmd.ErrOrStderr(), "%s, %s, territory %s. Their token, shown only now:\n", m.ID, m.Name, m.Territory)
@@ -77,7 +77,7 @@ func newPersonListCommand(path *string) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return with(cmd.Context(), *path, func(c *client) error {
 				var out struct{ People []api.Member }
-				if err := c.call(cmd.Context(), request{method: http.MethodGet, path: "/people"}, &out); err != nil {
+				if err := c.call(cmd.Context(), request{method: http.MethodGet, path: "/owner/people"}, &out); err != nil {
 					return err
 				}
 				w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
@@ -102,7 +102,7 @@ func newPersonRevokeCommand(path *string) *cobra.Command {
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return with(cmd.Context(), *path, func(c *client) error {
-				if err := c.call(cmd.Context(), request{method: http.MethodDelete, path: "/people/" + args[0]}, nil); err != nil {
+				if err := c.call(cmd.Context(), request{method: http.MethodDelete, path: "/owner/people/" + args[0]}, nil); err != nil {
 					return err
 				}
 				_, err := fmt.Fprintln(cmd.OutOrStdout(), args[0], "is revoked")

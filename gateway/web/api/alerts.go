@@ -105,10 +105,16 @@ func (s *server) list(ctx context.Context, a *act) (int, any, error) {
 		}
 		states = append(states, state)
 	}
-	cases, err := s.Desk.List(ctx, a.token, states, limit)
+	asked := limit
+	if a.known {
+		asked = 10 * MaxList // among them are some that this person may not read
+	}
+	cases, err := s.Desk.List(ctx, a.token, states, asked)
 	if err != nil {
 		return 0, nil, err
 	}
+	cases = s.seen(a, cases)
+	cases = cases[:min(limit, len(cases))]
 	out := struct {
 		Alerts []Alert `json:"alerts"`
 	}{make([]Alert, 0, len(cases))}
@@ -173,20 +179,6 @@ func (s *server) signable(ctx context.Context, c *desk.Case) Alert {
 		out.TwoPeople = true
 	}
 	return out
-}
-
-func (s *server) approve(ctx context.Context, a *act) (int, any, error) {
-	var in struct {
-		Hash string `json:"hash"`
-	}
-	if err := a.decode(&in, false); err != nil {
-		return 0, nil, err
-	}
-	hash, err := desk.ParseHash(in.Hash)
-	if err != nil {
-		return 0, nil, invalid("hash", "the 64 hexadecimal digits that the submission shows")
-	}
-	return done(s.Desk.Approve(ctx, a.token, a.id(), hash, a.key))
 }
 
 // Reason says why somebody gives back, rejects or stops.

@@ -132,7 +132,7 @@ func TestRefusals(t *testing.T) {
 	}{
 		"no such token":           {"GET", "/alerts", "loa_x", "", nil, 401, "no-token"},
 		"no token at all":         {"GET", "/alerts", "", "", nil, 401, "no-token"},
-		"a local route, no token": {"GET", "/people", "", "", nil, 200, ""},
+		"a local route, no token": {"GET", "/owner/people", "", "", nil, 200, ""},
 		"no such path":            {"GET", "/alarms", d.author, "", nil, 404, "not-found"},
 		"no such method":          {"DELETE", "/alerts", d.author, "", nil, 405, "method"},
 		"method override":         {"GET", "/alerts?_method=POST", d.author, "", map[string]string{"X-HTTP-Method-Override": "POST"}, 200, ""},
@@ -170,9 +170,9 @@ func TestRefusals(t *testing.T) {
 		"update of a draft":       {"POST", plainDraft + "/update", d.author, draft("Minor", `"06673"`), nil, 409, "state"},
 		"no all-clear":            {"POST", stoppedID + "/all-clear", d.author, draft("Minor", `"06673"`), nil, 422, "invalid"},
 		"a broken CAP":            {"POST", "/alerts", d.author, "<alert>", map[string]string{"Content-Type": "application/cap+xml"}, 422, "cap"},
-		"a nameless person":       {"POST", "/people", "", `{"name":" ","territory":"VN"}`, nil, 422, "invalid"},
-		"a person of nowhere":     {"POST", "/people", "", `{"name":"A","territory":"999"}`, nil, 422, "invalid"},
-		"revoke nobody":           {"DELETE", "/people/p_0", "", "", nil, 404, "not-found"},
+		"a nameless person":       {"POST", "/owner/people", "", `{"name":" ","territory":"VN"}`, nil, 422, "invalid"},
+		"a person of nowhere":     {"POST", "/owner/people", "", `{"name":"A","territory":"999"}`, nil, 422, "invalid"},
+		"revoke nobody":           {"DELETE", "/owner/people/p_0", "", "", nil, 404, "not-found"},
 		"import of JSON":          {"POST", "/subscribers/import", "", "{}", nil, 415, "media-type"},
 		"register for whom":       {"GET", "/templates/registration?format=csv", "", "", nil, 422, "invalid"},
 		"register as what":        {"GET", "/templates/registration?format=xml&provider=a&sender=b", "", "", nil, 400, "malformed"},
@@ -237,8 +237,8 @@ func TestNetworkHasNoLocalRoutes(t *testing.T) {
 	t.Parallel()
 	h := api.Public(api.Deps{Log: slog.New(slog.DiscardHandler)})
 	for path, want := range map[string]int{
-		"/api/v1/people": 404, "/api/v1/subscribers/import": 404, "/api/v1/templates/registration": 404,
-		"/api/v1/people/p_1": 404, "/api/v1/PEOPLE": 404, "/api/v1/people;x": 404,
+		"/api/v1/owner/people": 404, "/api/v1/owner/link": 404, "/api/v1/subscribers/import": 404, "/api/v1/templates/registration": 404,
+		"/api/v1/owner/people/p_1": 404, "/api/v1/people": 401, "/api/v1/people/p_1": 404, "/api/v1/PEOPLE": 404, "/api/v1/people;x": 404,
 		"/api/v1/alerts/..%2fpeople": 401, "/api/v1/alerts/%252e%252e": 401, // names of alerts: a token is asked for
 	} {
 		w := httptest.NewRecorder()

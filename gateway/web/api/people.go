@@ -15,6 +15,7 @@ import (
 type Member struct {
 	Person
 	Token     string    `json:"token,omitempty"`
+	Roles     []Role    `json:"roles,omitempty"` // in force
 	CreatedAt time.Time `json:"createdAt"`
 	RevokedAt time.Time `json:"revokedAt,omitzero"`
 }
@@ -25,8 +26,12 @@ type NewMember struct {
 	Territory area.Code `json:"territory"` // VN, a province or a commune
 }
 
-func (s *server) people(ctx context.Context, _ *act) (int, any, error) {
+func (s *server) ownersPeople(ctx context.Context, _ *act) (int, any, error) {
 	all, err := s.Account.People(ctx)
+	if err != nil {
+		return 0, nil, err
+	}
+	grants, err := s.Account.Grants(ctx, "")
 	if err != nil {
 		return 0, nil, err
 	}
@@ -34,9 +39,13 @@ func (s *server) people(ctx context.Context, _ *act) (int, any, error) {
 		People []Member `json:"people"`
 	}{make([]Member, 0, len(all))}
 	for _, p := range all {
-		out.People = append(out.People, Member{
-			Person: Person{p.ID, p.Name, p.Territory}, CreatedAt: local(p.CreatedAt), RevokedAt: local(p.RevokedAt),
-		})
+		m := Member{Person: Person{p.ID, p.Name, p.Territory}, CreatedAt: local(p.CreatedAt), RevokedAt: local(p.RevokedAt)}
+		for i := range grants {
+			if grants[i].Person == p.ID && grants[i].Active(s.Now()) {
+				m.Roles = append(m.Roles, Role{grants[i].Role, grants[i].Territory})
+			}
+		}
+		out.People = append(out.People, m)
 	}
 	return http.StatusOK, out, nil
 }
@@ -62,4 +71,26 @@ func (s *server) revokePerson(ctx context.Context, a *act) (int, any, error) {
 		return 0, nil, err
 	}
 	return http.StatusNoContent, nil, nil
+}
+
+// FirstLink is the address with which the first administrator enrols, once.
+type FirstLink struct {
+	Link    string    `json:"link"`
+	Expires time.Time `json:"expires"`
+}
+
+// firstLink makes a new link for the first administrator; the one before is
+// void.
+func (s *server) firstLink(ctx context.Context, a *act) (int, any, error) {
+	if err := a.decode(&struct{}{}, true); err != nil {
+		return 0, nil, err
+	}
+	link, given, err := s.Account.FirstLink(ctx)
+	if err != nil {
+		return 0, nil, err
+	}
+	if !given {
+		return 0, nil, &bodyError{status: http.StatusConflict, kind: "enrolled", detail: "somebody has enrolled already: an administrator invites the others"}
+	}
+	return http.StatusCreated, FirstLink{s.EnrolURL(link), local(s.Now().Add(account.LinkLimit))}, nil
 }

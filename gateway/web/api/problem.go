@@ -80,6 +80,26 @@ var kinds = []kind{
 	{audience.ErrImporting, http.StatusConflict, "importing"},
 	{audience.ErrRecord, http.StatusUnprocessableEntity, "bad-rows"},
 	{audience.ErrBadRows, http.StatusUnprocessableEntity, "bad-rows"},
+	{ErrOrigin, http.StatusForbidden, "origin"},
+	{ErrNotByToken, http.StatusForbidden, "not-by-token"},
+	{ErrPasskey, http.StatusForbidden, "passkey"},
+	{ErrTooMany, http.StatusTooManyRequests, "too-many"},
+	{account.ErrForbidden, http.StatusForbidden, "no-authority"},
+	{account.ErrNotFresh, http.StatusForbidden, "not-fresh"},
+	{account.ErrInviter, http.StatusForbidden, "co-sign"},
+	{account.ErrSamePerson, http.StatusForbidden, "co-sign"},
+	{account.ErrOwnGrant, http.StatusForbidden, "own-grant"},
+	{account.ErrLink, http.StatusForbidden, "link"},
+	{account.ErrNotFound, http.StatusNotFound, "not-found"},
+	{account.ErrChanged, http.StatusConflict, "conflict"},
+	{account.ErrSettled, http.StatusConflict, "settled"},
+	{account.ErrSetupOver, http.StatusConflict, "setup-over"},
+	{account.ErrHasPasskey, http.StatusConflict, "has-passkey"},
+	{account.ErrSiteIncomplete, http.StatusServiceUnavailable, "no-site"},
+	{account.ErrRole, http.StatusUnprocessableEntity, "invalid"},
+	{account.ErrClerk, http.StatusUnprocessableEntity, "invalid"},
+	{account.ErrScope, http.StatusUnprocessableEntity, "invalid"},
+	{account.ErrExpiry, http.StatusUnprocessableEntity, "invalid"},
 	{account.ErrName, http.StatusUnprocessableEntity, "invalid"},
 	{account.ErrTerritory, http.StatusUnprocessableEntity, "invalid"},
 	{area.ErrNoBoundaries, http.StatusUnprocessableEntity, "no-boundaries"},
@@ -97,6 +117,27 @@ var kinds = []kind{
 	{dispatch.ErrNoTarget, http.StatusUnprocessableEntity, "area"},
 }
 
+// refusedPasskeys are refusals of what an authenticator answered. Nothing of that
+// is repeated: an answer names the reason alone.
+var refusedPasskeys = []kind{
+	{account.ErrCeremony, http.StatusConflict, "challenge"},
+	{account.ErrMalformed, http.StatusBadRequest, "malformed"},
+	{account.ErrPasskeyTaken, http.StatusConflict, "passkey-taken"},
+	{account.ErrCloned, http.StatusForbidden, "passkey"},
+	{account.ErrSeal, http.StatusForbidden, "passkey"},
+	{account.ErrRevokedPasskey, http.StatusForbidden, "passkey"},
+	{account.ErrUnknownPasskey, http.StatusForbidden, "passkey"},
+	{account.ErrNoPasskey, http.StatusForbidden, "passkey"},
+	{account.ErrOrigin, http.StatusForbidden, "passkey"},
+	{account.ErrUnverified, http.StatusForbidden, "passkey"},
+	{account.ErrForged, http.StatusForbidden, "passkey"},
+	{account.ErrChallenge, http.StatusForbidden, "passkey"},
+	{account.ErrEnvironment, http.StatusForbidden, "passkey"},
+	{account.ErrOtherAct, http.StatusForbidden, "passkey"},
+	{account.ErrOtherRevision, http.StatusForbidden, "passkey"},
+	{account.ErrOtherPerson, http.StatusForbidden, "passkey"},
+}
+
 // problemOf says how an error is answered. What nobody foresaw is a 500
 // without a word of it: the log has it.
 func problemOf(err error) Problem {
@@ -108,8 +149,15 @@ func problemOf(err error) Problem {
 	case errors.As(err, &large):
 		return Problem{Status: http.StatusRequestEntityTooLarge, Type: "too-large", Detail: "the body is larger than it may be"}
 	}
+	if i := slices.IndexFunc(refusedPasskeys, func(k kind) bool { return errors.Is(err, k.err) }); i >= 0 {
+		k := refusedPasskeys[i]
+		return Problem{Status: k.status, Type: k.name, Detail: plain(k.err)}
+	}
 	if p, ok := fieldsOf(err); ok {
 		return p
+	}
+	if errors.Is(err, account.ErrNoSession) {
+		return Problem{Status: http.StatusUnauthorized, Type: "no-session", Title: "Nobody is signed in", Detail: "the session has ended, or there was none: sign in"}
 	}
 	if errors.Is(err, account.ErrNobody) {
 		return Problem{Status: http.StatusUnauthorized, Type: "no-token", Detail: "it is missing, mistyped or has been revoked"}
@@ -221,6 +269,7 @@ var titles = map[int]string{
 	http.StatusUnsupportedMediaType:  "The body is of the wrong media type",
 	http.StatusUnprocessableEntity:   "A rule forbids it",
 	http.StatusServiceUnavailable:    "The gateway cannot do this now",
+	http.StatusTooManyRequests:       "Too many attempts",
 	http.StatusInsufficientStorage:   "The disk is full",
 }
 
@@ -231,13 +280,19 @@ func writeProblem(w http.ResponseWriter, p Problem) {
 	if p.Status == http.StatusUnauthorized {
 		w.Header().Set("WWW-Authenticate", "Bearer")
 	}
+	if p.Status == http.StatusTooManyRequests {
+		w.Header().Set("Retry-After", "60")
+	}
 	w.WriteHeader(p.Status)
 	encode(w, p)
 }
 
 func finish(p *Problem) {
 	p.Type = ProblemPrefix + p.Type
-	if p.Title = titles[p.Status]; p.Title == "" {
+	if p.Title == "" {
+		p.Title = titles[p.Status]
+	}
+	if p.Title == "" {
 		p.Title = "The gateway cannot answer"
 	}
 }

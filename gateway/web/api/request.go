@@ -19,12 +19,30 @@ const MaxBody = 1 << 20
 // maxKey bounds an Idempotency-Key, in bytes.
 const maxKey = 200
 
-// open checks who asks and reads the body of a write.
-func (s *server) open(w http.ResponseWriter, r *http.Request, local bool) (*act, error) {
+// maxSmall bounds the body of requests by people who have not signed in yet.
+const maxSmall = 64 << 10
+
+// open checks from where and by whom a request comes and reads the body of a
+// write.
+func (s *server) open(w http.ResponseWriter, r *http.Request, to *route) (*act, error) {
 	a := &act{Request: r}
-	if !local {
-		if err := s.who(r, a); err != nil {
+	if err := s.sameOrigin(r); err != nil {
+		return nil, err
+	}
+	largest := int64(MaxBody)
+	switch to.door {
+	case owner:
+	case anybody:
+		largest = maxSmall
+		if err := s.Attempts.take(r); err != nil {
 			return nil, err
+		}
+	case person, signedIn:
+		if err := s.identify(r, a); err != nil {
+			return nil, err
+		}
+		if _, ok := a.who.Session(); !ok && to.door == signedIn {
+			return nil, ErrNotByToken
 		}
 	}
 	if r.Method == http.MethodGet {
@@ -37,7 +55,7 @@ func (s *server) open(w http.ResponseWriter, r *http.Request, local bool) (*act,
 	case len(a.key) > maxKey || strings.ContainsFunc(a.key, func(c rune) bool { return c <= ' ' || c > '~' }):
 		return nil, malformed("Idempotency-Key", "at most 200 visible ASCII characters")
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxBody))
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, largest))
 	var large *http.MaxBytesError
 	switch {
 	case errors.As(err, &large):
@@ -49,15 +67,36 @@ func (s *server) open(w http.ResponseWriter, r *http.Request, local bool) (*act,
 	return a, nil
 }
 
-// who finds the person of the bearer token (RFC 6750, section 2.1). Whether
-// they may act is for the desk.
-func (s *server) who(r *http.Request, a *act) error {
-	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	if !strings.EqualFold(scheme, "Bearer") || len(r.Header.Values("Authorization")) != 1 {
+// identify finds who asks: by the bearer token (RFC 6750, section 2.1) if there
+// is one, else by the cookie of a session.
+func (s *server) identify(r *http.Request, a *act) error {
+	given := r.Header.Values("Authorization")
+	if len(given) == 0 {
+		return s.bySession(r, a)
+	}
+	scheme, token, _ := strings.Cut(given[0], " ")
+	if !strings.EqualFold(scheme, "Bearer") || len(given) != 1 {
 		return account.ErrNobody
 	}
 	a.token = channels.Secret(strings.TrimSpace(token))
-	_, _, _, err := s.Account.Person(r.Context(), a.token)
+	var err error
+	if strings.HasPrefix(a.token.Reveal(), account.ScopedPrefix) {
+		a.who, err = s.Account.ByToken(r.Context(), a.token)
+		a.known = err == nil
+		return err
+	}
+	_, _, _, err = s.Account.Person(r.Context(), a.token)
+	return err
+}
+
+// bySession finds who has signed in in this browser.
+func (s *server) bySession(r *http.Request, a *act) error {
+	var err error
+	if a.token, err = cookieOf(r); err != nil {
+		return err
+	}
+	a.who, err = s.Account.Authenticate(r.Context(), a.token)
+	a.known = err == nil
 	return err
 }
 

@@ -78,6 +78,9 @@ func (w *walker) value(path string, t reflect.Type, depth int) error {
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
+	if t == rawType {
+		return w.foreign(path, token, depth)
+	}
 	if token == nil {
 		return malformed(path, "null is not taken: leave the field out")
 	}
@@ -97,6 +100,42 @@ func (w *walker) value(path string, t reflect.Type, depth int) error {
 		}
 		return nil
 	}
+}
+
+var rawType = reflect.TypeFor[json.RawMessage]()
+
+// foreign takes a document whose form another standard has: any, but each key
+// stands once and it is not nested too deep.
+func (w *walker) foreign(path string, token json.Token, depth int) error {
+	if depth > maxDepth {
+		return malformed("", fmt.Sprintf("nested deeper than %d", maxDepth))
+	}
+	open, isDelim := token.(json.Delim)
+	if !isDelim {
+		return nil
+	}
+	seen := map[string]bool{}
+	for w.dec.More() {
+		inner, err := w.dec.Token()
+		if err != nil {
+			return err
+		}
+		if open == '{' {
+			key, _ := inner.(string)
+			if seen[key] {
+				return malformed(join(path, key), "the key stands there twice")
+			}
+			seen[key] = true
+			if inner, err = w.dec.Token(); err != nil {
+				return err
+			}
+		}
+		if err := w.foreign(path, inner, depth+1); err != nil {
+			return err
+		}
+	}
+	_, err := w.dec.Token()
+	return err
 }
 
 func (w *walker) object(path string, t reflect.Type, depth int) error {
