@@ -136,7 +136,7 @@ func (d entitledDesk) mayEnd(ctx context.Context, id alert.ID) error {
 	if _, ok := account.ActorOf(ctx); !ok {
 		return nil
 	}
-	old, err := d.Store.Case(ctx, id)
+	old, err := d.Case(ctx, id)
 	if err != nil {
 		return fmt.Errorf("what the alert replaces: %w", err)
 	}

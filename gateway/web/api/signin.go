@@ -112,7 +112,7 @@ func (s *server) session(ctx context.Context, a *act) (int, any, error) {
 	if err := a.decode(&in, false); err != nil {
 		return 0, nil, err
 	}
-	had, _ := cookieOf(a.Request) //nolint:errcheck // none is no hindrance
+	had, _ := cookieOf(a.Request)
 	secret, err := s.Account.FinishSignIn(ctx, channels.Secret(in.Nonce), in.Response, had, in.Label)
 	if err != nil {
 		return 0, nil, err
