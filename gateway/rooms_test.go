@@ -50,7 +50,7 @@ var rooms = []room{
 	{"loa/gateway/web/api", []string{"loa/channels", "loa/gateway/alert", "loa/gateway/area", "loa/gateway/account", "loa/gateway/audience", "loa/gateway/cap", "loa/gateway/coverage", "loa/gateway/desk", "loa/gateway/render", "loa/gateway/dispatch", "loa/gateway/delivery"}},
 	{"loa/gateway/web/face", nil},
 	{"loa/gateway/web/face/facetest", nil},
-	{"loa/gateway/web/console", []string{"loa/gateway/web/face", "loa/gateway/web/api", "loa/channels", "loa/gateway/alert", "loa/gateway/area", "loa/gateway/dispatch"}},
+	{"loa/gateway/web/console", []string{"loa/gateway/web/face", "loa/gateway/account", "loa/gateway/web/api", "loa/channels", "loa/gateway/alert", "loa/gateway/area", "loa/gateway/dispatch"}},
 	{"loa/gateway/web/public", []string{"loa/gateway/web/face", "loa/channels", "loa/gateway/alert", "loa/gateway/area", "loa/gateway/coverage", "loa/gateway/desk"}},
 	{"loa/gateway/historytest", []string{"loa/gateway/alert", "loa/channels"}},
 	{"loa/gateway/historytest/witness", []string{"loa/gateway/alert", "loa/gateway/area", "loa/gateway/audit", "loa/gateway/delivery", "loa/gateway/desk", "loa/gateway/dispatch", "loa/gateway/historytest", "loa/channels"}},

@@ -141,7 +141,7 @@ func (c *Console) checks(s *shell, a *api.Alert) []check {
 	own := s.Who != nil && s.Who.ID == a.Author.ID
 	switch {
 	case !a.TwoPeople:
-		add(true, "check.one")
+		add(true, "check.single")
 	case own:
 		add(false, "check.own")
 	default:

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 
+	"loa/gateway/account"
 	"loa/gateway/area"
 )
 
@@ -68,10 +69,16 @@ type session struct {
 		Role      string    `json:"role"`
 		Territory area.Code `json:"territory"`
 	} `json:"roles"`
+	Setup bool `json:"setup"`
 }
 
 // who is shown in the head of the page.
-type who struct{ ID, Name, Roles string }
+type who struct {
+	ID, Name, Roles string
+
+	setup       bool      // the set-up phase lasts
+	administers area.Code // the first territory where they may invite; empty: nowhere
+}
 
 // sign finds who is signed in.
 func (c *Console) sign(r *http.Request, s *shell) error {
@@ -79,16 +86,18 @@ func (c *Console) sign(r *http.Request, s *shell) error {
 	if err := c.ask(r, "/api/v1/session", &in); err != nil {
 		return err
 	}
-	s.Who = &who{ID: in.ID, Name: in.Name}
+	s.Who = &who{ID: in.ID, Name: in.Name, setup: in.Setup}
 	var roles []string
 	for _, role := range in.Roles {
-		word := s.t("role." + role.Role)
-		if u, ok := c.o.Unit(role.Territory); ok {
-			word += " " + u.FullName
+		roles = append(roles, s.t("role."+role.Role)+" "+c.territory(s, role.Territory))
+		if role.Role == string(account.Administrator) && s.Who.administers == "" {
+			s.Who.administers = role.Territory
 		}
-		roles = append(roles, word)
 	}
 	s.Who.Roles = strings.Join(roles, ", ")
 	s.Nav = []link{{Key: "nav.truc", Href: "/truc" + s.keep(), Here: s.Page == pageBoard}}
+	if s.Who.administers != "" {
+		s.Nav = append(s.Nav, link{Key: "nav.people", Href: "/nguoi" + s.keep(), Here: s.Page == pagePeople})
+	}
 	return nil
 }

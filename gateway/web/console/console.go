@@ -55,6 +55,7 @@ const (
 	pageBoard   = "truc"
 	pageApprove = "duyet"
 	pageWatch   = "theo-doi"
+	pagePeople  = "nguoi"
 	pageTold    = "tin"
 )
 
@@ -66,7 +67,7 @@ func New(o Options) (*Console, error) {
 		return nil, fmt.Errorf("console: %w", err)
 	}
 	files := []string{"console.html", "texts.csv"}
-	for _, page := range []string{pageSignIn, pageEnrol, pageBoard, pageApprove, pageWatch, pageTold} {
+	for _, page := range []string{pageSignIn, pageEnrol, pageBoard, pageApprove, pageWatch, pagePeople, pageTold} {
 		files = append(files, page+".html")
 		for lang, w := range c.texts {
 			if c.looks[lang] == nil {
@@ -91,7 +92,7 @@ func New(o Options) (*Console, error) {
 // Paths are the pages that a mux must lead here, besides their assets below
 // "/truc/".
 func (c *Console) Paths() []string {
-	return []string{"/dang-nhap", "/moi", "/truc", "/truc/", "/duyet/", "/theo-doi/"}
+	return []string{"/dang-nhap", "/moi", "/truc", "/truc/", "/duyet/", "/theo-doi/", "/nguoi"}
 }
 
 func (c *Console) routes() map[string]http.HandlerFunc {
@@ -99,6 +100,7 @@ func (c *Console) routes() map[string]http.HandlerFunc {
 		"/dang-nhap":     c.open(pageSignIn, "in.title"),
 		"/moi":           c.open(pageEnrol, "enrol.title"),
 		"/truc":          c.closed(pageBoard, "nav.truc", c.board),
+		"/nguoi":         c.closed(pagePeople, "nav.people", c.people),
 		"/duyet/{id}":    c.closed(pageApprove, "duyet.title", c.approve),
 		"/theo-doi/{id}": c.closed(pageWatch, "watch.title", c.watch),
 	}

@@ -41,7 +41,7 @@ func has(t *testing.T, w *httptest.ResponseRecorder, texts ...string) {
 func TestBoard(t *testing.T) {
 	t.Parallel()
 	h := newWorld().open(t, "live")
-	has(t, get(t, h, "/truc", true), "PHÁT THẬT", "Phạm Quốc Tuấn · Duyệt tỉnh Quảng Ninh", "Việc gì phải quyết ngay?", "1 tin chờ duyệt, 2 tin đang phát.",
+	has(t, get(t, h, "/truc", true), "PHÁT THẬT", "Người và quyền", "Phạm Quốc Tuấn · Duyệt tỉnh Quảng Ninh", "Việc gì phải quyết ngay?", "1 tin chờ duyệt, 2 tin đang phát.",
 		"Bị trả lại để sửa", "Bão số 3 (Yagi)", "clock late", "chờ 01:04", `href="/duyet/loa-1"`, "còn 6 giờ 0 phút", "Chưa tới 27.155", "Chưa rõ 43.775", "Đang chờ 9.276", "Đã tới 155.158",
 		"DIỄN TẬP, không phải cảnh báo thật", "Đã dừng")
 	has(t, get(t, h, "/truc?lang=en", true), `lang="en"`, "LIVE", "1 waiting for approval, 2 live.", "Storm no. 3", `href="/duyet/loa-1?lang=en"`)
@@ -111,6 +111,16 @@ func TestClosedPages(t *testing.T) {
 		has(t, get(t, h, "/dang-nhap?next="+next, false), `data-next="/truc"`)
 	}
 	has(t, get(t, h, "/moi", false), "Đăng ký vân tay trên máy này")
+}
+
+func TestPeople(t *testing.T) {
+	t.Parallel()
+	h := newWorld().open(t, "live")
+	has(t, get(t, h, "/nguoi", true), "Ai được làm gì?", "2 người", "Đang cài đặt ban đầu", "Mời một người", `value="administrator"`, `value="22"`,
+		"Nguyễn Thị Minh Hằng", "Soạn, tỉnh Quảng Ninh", "Hoàng Thị Thu Hà", "Nguyễn Thị Minh Hằng mời", "chờ người quản trị thứ hai", `data-do="confirm" data-id="r_2"`, "có hiệu lực từ 13:00")
+	if strings.Contains(get(t, h, "/nguoi", true).Body.String(), `data-id="r_3"`) {
+		t.Error("who asked for a role may confirm it")
+	}
 }
 
 // Nothing of an alert becomes markup.

@@ -101,7 +101,16 @@ func (w *world) ServeHTTP(out http.ResponseWriter, r *http.Request) {
 	var doc any
 	mux := http.NewServeMux()
 	mux.HandleFunc("/api/v1/session", func(http.ResponseWriter, *http.Request) {
-		doc = map[string]any{"id": "p_2", "name": "Phạm Quốc Tuấn", "roles": []map[string]string{{"role": "approver", "territory": "22"}}}
+		doc = map[string]any{"id": "p_2", "name": "Phạm Quốc Tuấn", "roles": []map[string]string{{"role": "approver", "territory": "22"}, {"role": "administrator", "territory": "22"}}, "setup": true}
+	})
+	mux.HandleFunc("/api/v1/people", func(http.ResponseWriter, *http.Request) {
+		member := func(id, name string, gs ...api.Grant) api.Registered {
+			return api.Registered{Person: api.Person{ID: id, Name: name, Territory: "22"}, InvitedBy: "p_1", Grants: gs}
+		}
+		doc = map[string]any{"people": []api.Registered{
+			member("p_1", "Nguyễn Thị Minh Hằng", api.Grant{ID: "r_1", Role: "author", Territory: "22", Active: true}),
+			member("p_3", "Hoàng Thị Thu Hà", api.Grant{ID: "r_2", Role: "approver", Territory: "22", AskedBy: "p_1"}, api.Grant{ID: "r_3", Role: "clerk", Territory: "06973", AskedBy: "p_2", SecondBy: "p_1", EffectiveAt: noon.Add(time.Hour)}),
+		}}
 	})
 	mux.HandleFunc("/api/v1/alerts", func(_ http.ResponseWriter, r *http.Request) {
 		found := []api.Alert{}

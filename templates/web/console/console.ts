@@ -133,6 +133,20 @@ function complain(field: HTMLElement, text: string): void {
   field.focus();
 }
 
+async function invite(form: HTMLFormElement): Promise<void> {
+  const field = (name: string) => form.elements.namedItem(name) as HTMLInputElement;
+  for (const name of ["name", "territory"]) {
+    if (!field(name).value.trim()) return complain(field(name), field(name).dataset.missing ?? "");
+  }
+  const territory = field("territory").value.trim().toUpperCase();
+  const doc = await call("POST", "/people", { name: field("name").value.trim(), territory, roles: [{ role: field("role").value, territory }] });
+  await ask();
+  document.getElementById("link-text")!.textContent = doc.link as string;
+  const box = document.getElementById("link")!;
+  box.hidden = false;
+  box.scrollIntoView({ block: "nearest" });
+}
+
 async function stop(button: HTMLElement): Promise<void> {
   await call("POST", `/alerts/${encodeURIComponent(button.dataset.id!)}/stop`, { reason: button.dataset.reason || "Dừng" });
   await ask();
@@ -170,6 +184,11 @@ document.addEventListener("click", (e) => {
       });
     case "approve":
       return void once(b, () => approve(b));
+    case "confirm":
+      return void once(b, async () => {
+        await call("POST", `/grants/${encodeURIComponent(b.dataset.id!)}/confirm`, {});
+        await ask();
+      });
     case "stop":
       return void once(b, () => stop(b));
     case "open":
@@ -186,6 +205,8 @@ document.addEventListener("submit", (e) => {
     case "enrol":
       if (!able()) return tell(words.unable ?? "");
       return void once(form, () => enrol(form));
+    case "invite":
+      return void once(form, () => invite(form));
     case "return":
     case "correct":
       return void once(form, () => reasoned(form, form.dataset.do as "return" | "correct"));

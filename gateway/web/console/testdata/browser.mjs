@@ -14,7 +14,7 @@ const browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '
 const tags = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
 
 const phone = { width: 390, height: 844 }, desk = { width: 1280, height: 900 };
-const paths = ['/dang-nhap', '/moi#x', '/truc', '/duyet/loa-1', '/duyet/loa-2', '/theo-doi/loa-2', '/theo-doi/loa-5', '/theo-doi/loa-9', '/truc?lang=en', '/duyet/loa-1?lang=en', '/theo-doi/loa-2?lang=en'];
+const paths = ['/dang-nhap', '/moi#x', '/truc', '/duyet/loa-1', '/duyet/loa-2', '/theo-doi/loa-2', '/theo-doi/loa-5', '/theo-doi/loa-9', '/nguoi', '/truc?lang=en', '/duyet/loa-1?lang=en', '/theo-doi/loa-2?lang=en'];
 
 async function look(base, path, options, name) {
   const context = await browser.newContext(options);
