@@ -58,34 +58,36 @@ type Gateway struct {
 	Engine   *delivery.Engine
 	Metrics  *prometheus.Registry
 
-	cfg        *config.Config
-	opt        Options
-	log        *slog.Logger
-	clock      *clock
-	now        func() time.Time // the clock's
-	ledger     *ledger.Ledger
-	stores     Stores
-	queue      *queue.Queue // nil: none by choice
-	dispatcher *dispatch.Dispatcher
-	drivers    []opened
-	kinds      []channels.Kind // that are configured
-	senders    []render.Sender // under which SMS go out
-	live       liveList
-	page       http.Handler
-	collide    map[area.Code]bool // communes whose unmarked name is ambiguous
-	closers    []closer
-	started    chan struct{}
-	words      chan queue.Wake // for the other nodes
-	fresh      chan struct{}   // something may have come into force
-	kept       keptNotices
-	deaf       unheard
-	watcher    *watch.Watch
-	probes     []watch.Probe // of parts that watch.go does not know
-	probe      ledgerProbe
-	guard      *guard
-	recordKey  audit.Key // signs checkpoints
-	sealKey    []byte    // seals passkeys
-	stopBegan  time.Time // of Run; zero before
+	cfg          *config.Config
+	opt          Options
+	log          *slog.Logger
+	clock        *clock
+	now          func() time.Time // the clock's
+	ledger       *ledger.Ledger
+	stores       Stores
+	queue        *queue.Queue // nil: none by choice
+	dispatcher   *dispatch.Dispatcher
+	drivers      []opened
+	kinds        []channels.Kind // that are configured
+	senders      []render.Sender // under which SMS go out
+	live         liveList
+	page         http.Handler
+	console      http.Handler // at consolePaths
+	consolePaths []string
+	collide      map[area.Code]bool // communes whose unmarked name is ambiguous
+	closers      []closer
+	started      chan struct{}
+	words        chan queue.Wake // for the other nodes
+	fresh        chan struct{}   // something may have come into force
+	kept         keptNotices
+	deaf         unheard
+	watcher      *watch.Watch
+	probes       []watch.Probe // of parts that watch.go does not know
+	probe        ledgerProbe
+	guard        *guard
+	recordKey    audit.Key // signs checkpoints
+	sealKey      []byte    // seals passkeys
+	stopBegan    time.Time // of Run; zero before
 }
 
 // opened is a driver with what it opened.
@@ -123,6 +125,7 @@ func New(ctx context.Context, opt Options) (*Gateway, error) {
 		{"channels", "", g.openChannels},
 		{"desk", "agency", g.openDesk},
 		{"live page", "deployment", g.openPage},
+		{"console", "deployment", g.openConsole},
 		{"self-watch", "watch", g.openWatch},
 	}
 	for _, s := range steps {

@@ -17,7 +17,7 @@ import (
 )
 
 // publicHandler is what the network sees: the drivers' callbacks and sockets,
-// the API, the live page.
+// the API, the operators' pages, the live page.
 func (g *Gateway) publicHandler() http.Handler {
 	mux := http.NewServeMux()
 	for _, o := range g.drivers {
@@ -30,6 +30,9 @@ func (g *Gateway) publicHandler() http.Handler {
 	mux.HandleFunc("GET /healthz", g.healthz)
 	mux.HandleFunc("GET /readyz", g.readyz)
 	mux.Handle("GET /metrics", onlyHere(g.metrics()))
+	for _, path := range g.consolePaths {
+		mux.Handle(path, g.console)
+	}
 	mux.Handle("/", g.page)
 	return web.Headers(mux)
 }

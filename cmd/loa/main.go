@@ -55,7 +55,7 @@ with nothing to set up and nobody to reach. "loa serve" runs a gateway.`,
 		SilenceErrors: true,
 	}
 	root.AddCommand(
-		newVersionCommand(), newDemoCommand(), newServeCommand(), newCheckCommand(), newDoctorCommand(), newPersonCommand(),
+		newVersionCommand(), newDemoCommand(), newServeCommand(), newCheckCommand(), newDoctorCommand(), newAccountCommand(), newPersonCommand(),
 		newSubscribersCommand(), newAreasCommand(), newTemplatesCommand(), newAlertCommand(), newCapCommand(), newStandinCommand(),
 		newBenchCommand(), newHoldCommand(), newBackupCommand(), newRestoreCommand(), newKeysCommand(), newAuditCommand(),
 	)

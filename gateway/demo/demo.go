@@ -123,20 +123,28 @@ func (p *play) run(ctx context.Context, dir string) error {
 	err = p.perform(ctx)
 	if err == nil && !p.Once {
 		p.say("Trang theo dõi: %s (Ctrl-C để dừng)", p.base)
+		if err := p.invite(ctx); err != nil {
+			return errors.Join(fmt.Errorf("invitations: %w", err), p.end(stop, end))
+		}
 		select {
 		case <-ctx.Done():
 		case err = <-end:
 			return errors.Join(err, p.g.Close())
 		}
 	}
-	stop()
-	if stopped := errors.Join(<-end, p.g.Close()); stopped != nil {
+	if stopped := p.end(stop, end); stopped != nil {
 		return errors.Join(err, stopped)
 	}
 	if ctx.Err() != nil && p.finished.IsZero() {
 		return errors.New("stopped before the alert was finished")
 	}
 	return err
+}
+
+// end stops the gateway and closes it.
+func (p *play) end(stop context.CancelFunc, end <-chan error) error {
+	stop()
+	return errors.Join(<-end, p.g.Close())
 }
 
 // open makes the gateway on the stand-ins.
