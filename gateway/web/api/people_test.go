@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -45,11 +46,9 @@ func (b *browser) ask(method, path string, body any, set map[string]string) *htt
 	if b.cookie != "" {
 		headers["Cookie"] = "__Host-loa=" + b.cookie
 	}
-	for k, v := range set {
-		headers[k] = v
-	}
+	maps.Copy(headers, set)
 	w := b.call(method, path, "", text, headers)
-	for _, c := range w.Result().Cookies() { //nolint:bodyclose // a recorder has nothing to close
+	for _, c := range w.Result().Cookies() {
 		if c.Name != "__Host-loa" || !c.Secure || !c.HttpOnly || c.SameSite != http.SameSiteStrictMode || c.Path != "/" || c.Domain != "" {
 			b.t.Errorf("cookie %s: %+v", c.Name, c)
 		}
