@@ -13,6 +13,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -116,11 +117,15 @@ type shell struct {
 	Deployment, Env, EnvNote  string
 	Version, Agency, Next     string
 	At, Day                   string
+	Problems                  []problem // in words, for the script
 	Nav                       []link
 	Who                       *who
 	Body                      any
 	Words                     *face.Words `json:"-"`
 }
+
+// problem is a refusal of the API, by the word of its type, as people read it.
+type problem struct{ Word, Text string }
 
 type link struct {
 	Key, Href string
@@ -141,6 +146,12 @@ func (c *Console) shell(r *http.Request, page, title string) *shell {
 		Page: page, Title: title, Lang: lang, OtherLang: other, Deployment: c.o.Deployment, Env: "env." + c.o.Deployment, EnvNote: "env." + c.o.Deployment + ".note",
 		Version: c.assets.Version, Agency: cmp.Or(c.o.Agency[lang], c.o.Agency["vi"]), At: face.Clock(now), Words: c.texts[lang],
 	}
+	for key, text := range s.Words.Text {
+		if word, ok := strings.CutPrefix(key, "p."); ok {
+			s.Problems = append(s.Problems, problem{word, text})
+		}
+	}
+	slices.SortFunc(s.Problems, func(a, b problem) int { return strings.Compare(a.Word, b.Word) })
 	s.Day = now.In(face.Vietnam).Format("2/1")
 	if lang == "en" {
 		s.Day = now.In(face.Vietnam).Format("2 Jan")

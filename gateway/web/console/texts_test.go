@@ -35,7 +35,7 @@ func TestTextsAreComplete(t *testing.T) {
 	slot := regexp.MustCompile(`\{[a-z]+\}`)
 	slots := func(s string) []string { return slices.Sorted(slices.Values(slot.FindAllString(s, -1))) }
 	// Keys that are put together from a word of the rooms.
-	made := regexp.MustCompile(`^(env|level|chan|state|role|lang|duyet\.ask|duyet\.go)\.`)
+	made := regexp.MustCompile(`^(env|p|level|chan|state|role|lang|duyet\.ask|duyet\.go)\.`)
 	vi, en := all["vi"].Text, all["en"].Text
 	if len(vi) < 100 || len(vi) != len(en) {
 		t.Fatalf("%d and %d texts", len(vi), len(en))

@@ -51,6 +51,9 @@ async function call(method: string, path: string, body?: Json, key: string = cry
   if (answer.status === 204) return {};
   const doc = (await answer.json().catch(() => ({}))) as Json;
   if (answer.ok) return doc;
+  const word = String(doc.type ?? "").split(":").pop();
+  const known = document.querySelector(`#problems [data-word="${CSS.escape(word!)}"]`)?.textContent;
+  if (known) throw new Refused(answer.status, known);
   const errors = (doc.errors as { field: string; rule: string }[] | undefined) ?? [];
   const parts = [doc.title, doc.detail, ...errors.map((e) => `${e.field}: ${e.rule}`)].filter(Boolean);
   throw new Refused(answer.status, [...new Set(parts)].join(". "));
