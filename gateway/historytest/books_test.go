@@ -270,3 +270,25 @@ func TestBooksThatCannotBeBelieved(t *testing.T) {
 		t.Errorf("an anchor %v ago", time.Duration(ago))
 	}
 }
+
+// Whoever stops an alert that is right owes no correction; once one was made, it
+// is owed to all.
+func TestStoppedForGood(t *testing.T) {
+	t.Parallel()
+	stopped := func(extra ...Event) Report {
+		s := tell(t)
+		s.Acts = append(s.Acts, Event{T: 21 * sec, Kind: KindCancel, Alert: "A", Revision: 1, Reason: ForGood})
+		s.Acts = append(s.Acts, extra...)
+		return s.check(t)
+	}
+	const owed = "no correction was recorded"
+	if plain := tell(t).check(t); !strings.Contains(fmt.Sprint(&plain), owed) {
+		t.Errorf("a stop with nothing after it:\n%s", &plain)
+	}
+	if r := stopped(); strings.Contains(fmt.Sprint(&r), owed) || len(r.In(Invalid)) > 0 {
+		t.Errorf("no correction is due:\n%s", &r)
+	}
+	if r := stopped(Event{T: 22 * sec, Kind: KindCorrection, Alert: "A", Revision: 1}); !slices.Equal(r.In(Invalid), []string{"I12"}) {
+		t.Errorf("a correction of nobody:\n%s", &r)
+	}
+}

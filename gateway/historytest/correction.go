@@ -16,7 +16,7 @@ func (f *facts) correction(_ *Params, v *Verdict) {
 	for i := range f.slots {
 		s := &f.slots[i]
 		r, kind := f.revisions[s.rev], f.channels[s.channel]
-		if r.cancelled == 0 || r.updated && len(r.corrections) == 0 {
+		if r.cancelled == 0 || (r.updated || r.forGood) && len(r.corrections) == 0 {
 			continue
 		}
 		v.Examined++

@@ -68,6 +68,9 @@ const (
 // not to those who were reached.
 const Updated = "updated"
 
+// ForGood is the Reason of a cancel by a stop that nobody means to correct.
+const ForGood = "for good"
+
 // Everywhere stands in Areas for every commune.
 const Everywhere = "*"
 

@@ -53,6 +53,7 @@ type revision struct {
 	expires     int64  // 0: not known
 	cancelled   int64  // 0: never
 	endedBy     string // audit act of the stop, if it is another than a stop's
+	forGood     bool   // it was stopped and nobody meant to correct it
 	updated     bool   // what took its place goes to the area, so that no correction is due
 	groups      []group
 	corrections []Event
@@ -212,6 +213,7 @@ func (f *facts) takeAct(e *Event) {
 				if r.cancelled == 0 || e.T < r.cancelled {
 					r.cancelled, r.endedBy, r.updated = e.T, e.Op, e.Reason == Updated
 				}
+				r.forGood = r.forGood || e.Reason == ForGood
 			}
 		}
 	case KindCorrection:

@@ -39,7 +39,7 @@ func soak(r *run) {
 	finish := func(most int) {
 		for len(open) > most {
 			p.FinishInDoubt(open[0], within)
-			p.Halt(open[0]) // no more than a few are in force at once
+			p.HaltForGood(open[0]) // no more than a few are in force at once
 			open = open[1:]
 		}
 	}

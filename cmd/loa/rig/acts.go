@@ -17,6 +17,17 @@ import (
 // machine's monotonic clock.
 func (r *Rig) Halt(id string) int64 {
 	r.Helper()
+	return r.halt(id, "")
+}
+
+// HaltForGood is Halt for an alert that is right, and that nobody corrects.
+func (r *Rig) HaltForGood(id string) {
+	r.Helper()
+	r.halt(id, historytest.ForGood)
+}
+
+func (r *Rig) halt(id, reason string) int64 {
+	r.Helper()
 	err := r.called("stop", id, func() error {
 		_, err := r.alive().TryLoa(r.tokens[1], "", "alert", "stop", id, "--reason", "thử dừng")
 		return err
@@ -25,7 +36,7 @@ func (r *Rig) Halt(id string) int64 {
 		r.Fatal(err)
 	}
 	at := historytest.Monotonic()
-	r.acted(historytest.Event{T: at, Kind: historytest.KindCancel, Alert: id, Revision: 1})
+	r.acted(historytest.Event{T: at, Kind: historytest.KindCancel, Alert: id, Revision: 1, Reason: reason})
 	return at
 }
 
